@@ -115,4 +115,5 @@ def plot_three_hospitals(data: pd.DataFrame, ax: Axes | None = None, *, lines: b
         if lines:
             dash = HOSPITAL_DASHES[name]
             plot_line_with_band(group, ax=ax, label=name, color=colour, linestyle=dash)
+    ax.margins(y=0.09)  # room for the names above the points
     return label_axes(ax)

@@ -60,9 +60,10 @@ def report(**values: str) -> None:
             raise TypeError(f"report({name}=...) takes text; format the number with num() first.")
         print(f"{name} = {text}")
         if get_ipython() is not None:
-            # the record that myst-nb's glue writes; without quotes around the text
+            # The record that myst-nb's glue writes. It reads the text as a Python literal, so
+            # unquoted it would turn 2.90 into 2.9 and 8,000 into a pair.
             display(
-                {_MIME: text},
+                {_MIME: repr(text)},
                 metadata={
                     "scrapbook": {"name": name, "mime_prefix": "application/papermill.record/"}
                 },

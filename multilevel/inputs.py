@@ -1,0 +1,194 @@
+"""What a data frame must be like before a mixed model can be fitted to it."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+
+import numpy as np
+import pandas as pd
+import patsy
+import patsy.builtins
+from statsmodels.regression.mixed_linear_model import MixedLM
+
+
+class MissingRowsWarning(UserWarning):
+    """Rows with a missing value were left out, as asked."""
+
+
+def columns_in(formula: str | None) -> list[str]:
+    """Return the names of the columns that a formula asks for, in order of appearance.
+
+    Names of functions (``np.log(x)``, ``C(x)``) and of patsy's contrasts are no columns.
+    Everything else is: patsy would take a column that is missing from the data from the variables
+    of the program, without a word.
+
+    Examples
+    --------
+    >>> columns_in("will ~ np.log(severity) * C(ward, Sum)")
+    ['will', 'severity', 'ward']
+    """
+    if formula is None:
+        return []
+    try:
+        description = patsy.ModelDesc.from_formula(formula)
+    except patsy.PatsyError as error:
+        raise ValueError(f"The formula {formula!r} cannot be read: {error}") from error
+    names: dict[str, None] = {}
+    for term in description.lhs_termlist + description.rhs_termlist:
+        for factor in term.factors:
+            tree = ast.parse(factor.name(), mode="eval")
+            functions = {
+                id(leaf)
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Call)
+                for leaf in ast.walk(node.func)
+            }
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Q":
+                    names |= dict.fromkeys(a.value for a in node.args)
+                elif isinstance(node, ast.Name) and id(node) not in functions:
+                    names[node.id] = None
+    return [name for name in names if name not in patsy.builtins.__all__]
+
+
+def columns_of_model(
+    formula: str, groups: str, re_formula: str | None, vc_formula: Mapping[str, str] | None
+) -> dict[str, str]:
+    """Return the columns that a model needs, and which of its arguments asks for each."""
+    if not isinstance(groups, str):
+        raise ValueError("groups is not a string; give the name of the grouping column.")
+    outcome = formula.partition("~")[0].strip()
+    if "~" not in formula or not outcome:
+        raise ValueError(f"The formula {formula!r} has no outcome; write 'outcome ~ predictors'.")
+    parts = {"formula": formula, "re_formula": re_formula}
+    parts |= {f"vc_formula[{name!r}]": part for name, part in (vc_formula or {}).items()}
+    used: dict[str, str] = {}
+    for part, text in parts.items():
+        for name in columns_in(text):
+            used.setdefault(name, "outcome" if name == outcome else part)
+    return {groups: "groups"} | used
+
+
+def usable_rows(data: pd.DataFrame, used: Mapping[str, str], *, missing: str) -> pd.DataFrame:
+    """Return the rows of ``data`` that can be used, as a copy.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row a patient.
+    used : mapping of str to str
+        Columns that the model needs, and the argument that asks for each.
+    missing : {"raise", "drop"}
+        What to do with missing values.
+
+    Raises
+    ------
+    ValueError
+        If a column is absent, not finite, or misses values that are not to be dropped.
+    """
+    if missing not in ("raise", "drop"):
+        raise ValueError(f'missing is {missing!r}; choose "raise" or "drop".')
+    for column, source in used.items():
+        if column not in data.columns:
+            near = get_close_matches(column, map(str, data.columns), n=3, cutoff=0.5)
+            there = ", ".join(map(repr, near or data.columns))
+            hint = f"did you mean {there}?" if near else f"its columns are {there}."
+            raise ValueError(f"The data have no column {column!r} (from {source}); {hint}")
+        if not column.isidentifier() and source in ("outcome", "predictor", "group"):
+            raise ValueError(f"Column {column!r} cannot stand in a formula; rename it.")
+        if isinstance(data[column], pd.DataFrame):
+            raise ValueError(f"The data have several columns {column!r}; rename or remove them.")
+    absent = data[list(used)].isna()
+    counts = absent.sum()
+    incomplete = absent.any(axis="columns").to_numpy()
+    if incomplete.any():
+        said = ", ".join(f"{name!r} ({count})" for name, count in counts[counts > 0].items())
+        said = f"{incomplete.sum()} of {len(data)} rows miss a value: {said}"
+        if missing == "raise":
+            raise ValueError(f'{said}. Fill them in, or leave these rows out by missing="drop".')
+        warnings.warn(f"{said}; they are left out.", MissingRowsWarning, stacklevel=3)
+    frame = data.loc[~incomplete, list(used)].copy()
+    if frame.empty:
+        raise ValueError(f"No rows are left of {len(data)}; a model needs data.")
+    for column in used:
+        # A category that no row has would become a predictor that is zero throughout.
+        if isinstance(frame[column].dtype, pd.CategoricalDtype):
+            frame[column] = frame[column].cat.remove_unused_categories()
+        if pd.api.types.is_numeric_dtype(frame[column]):
+            infinite = np.isinf(frame[column].to_numpy(float)).sum()
+            if infinite:
+                raise ValueError(
+                    f"Column {column!r} holds {infinite} infinite value(s); "
+                    "correct them, or set them to missing."
+                )
+    return frame
+
+
+def check_numeric(frame: pd.DataFrame, columns: Iterable[str]) -> None:
+    """Raise ``ValueError`` if a column holds anything but numbers."""
+    for column in columns:
+        kind = frame[column].dtype
+        if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind):
+            raise ValueError(
+                f"Column {column!r} does not hold numbers (dtype {kind}); convert it, "
+                "for example with pandas.to_numeric."
+            )
+
+
+def check_groups(groups: pd.Series, name: str, *, crossed: bool = False) -> None:
+    """Raise ``ValueError`` unless there are two groups or more, one of them with two rows.
+
+    Crossed effects are fitted in one constant group, which is then as it should be.
+    """
+    n_groups = groups.nunique()
+    if n_groups == 1 and not crossed:
+        raise ValueError(
+            f"Column {name!r} has a single group ({groups.iloc[0]!r}); variance between groups "
+            "needs two or more. Choose another grouping column, or fit ordinary least squares."
+        )
+    if n_groups == len(groups):
+        raise ValueError(
+            f"Column {name!r} has one observation in each group, so variance within and between "
+            "groups cannot be told apart; choose a coarser grouping column."
+        )
+
+
+def check_design(model: MixedLM, formula: str, group: str) -> None:
+    """Raise ``ValueError`` if outcome and fixed effects leave nothing to estimate.
+
+    Parameters
+    ----------
+    model : statsmodels.regression.mixed_linear_model.MixedLM
+        Built, not fitted.
+    formula, group : str
+        For the message.
+    """
+    y, x, outcome = model.endog, model.exog, repr(model.endog_names)
+    matrices = {"the outcome": y, "a predictor": x, "a random effect": model.exog_re}
+    for what, values in matrices.items():
+        if values is not None and not np.isfinite(values).all():
+            raise ValueError(f"{formula!r} makes {what} infinite; look at logarithms and ratios.")
+    if np.ptp(y) == 0:
+        raise ValueError(f"Outcome {outcome} is constant ({y[0]}); choose one that varies.")
+    if all(np.ptp(part) == 0 for part in model.endog_li) and len(model.endog_li) > 1:
+        raise ValueError(
+            f"Outcome {outcome} is constant in every group of {group!r}, so nothing varies within "
+            "groups; analyse one row a group by ordinary least squares."
+        )
+    lengths = np.sqrt((x**2).sum(axis=0))
+    scaled = x / np.where(lengths > 0, lengths, 1)
+    for k, name in enumerate(model.exog_names):
+        if np.linalg.matrix_rank(scaled[:, : k + 1], tol=1e-10) <= k:
+            raise ValueError(
+                f"Predictor {name!r} is a linear combination of those before it in {formula!r}, "
+                "so its effect is not defined; leave one of them out."
+            )
+    residual = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
+    if len(y) <= x.shape[1] or np.linalg.norm(residual) <= 1e-9 * np.linalg.norm(y - y.mean()):
+        raise ValueError(
+            f"The predictors explain outcome {outcome} exactly, so no variance is left to share "
+            "out; use fewer predictors, and none that the outcome was computed from."
+        )
