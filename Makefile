@@ -1,4 +1,4 @@
-# site · test · lint · serve · lock · clean: each one line of thought.
+# site · test · lint · serve · reference · lock · sphinx-9 · clean: each one line of thought.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -7,7 +7,7 @@ export SOURCE_DATE_EPOCH := $(shell git log -1 --format=%ct 2>/dev/null || echo 
 # One formula engine, so that the same formula makes the same design everywhere.
 export SM_FORMULA_ENGINE := patsy
 
-.PHONY: site test lint serve lock clean
+.PHONY: site test lint serve reference lock sphinx-9 clean
 
 site: .venv/installed  ## execute and build the whole book
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -24,9 +24,26 @@ lint: .venv/installed  ## style and spelling of code and prose
 serve: site  ## preview at http://localhost:8000
 	$(BIN)/python -m http.server --directory _build/html 8000
 
+reference: .venv/installed  ## store what every page says now, for the tests to compare with
+	$(BIN)/python tests/pages.py
+
 lock:  ## compile requirements.txt from pyproject.toml for Python 3.11 to 3.13
 	$(PYTHON) -m venv .venv && $(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-emit-index-url --output-file requirements.txt --upgrade --custom-compile-command "make lock"
+
+# Jupyter Book 1 freezes Sphinx at version 7. The same sources must also build without it.
+NOT_IN_SPHINX_9 := {'jupyter_book', 'sphinx_thebe', 'sphinx_comments', 'sphinx_jupyterbook_latex', 'sphinx_multitoc_numbering'}
+S9 := _build/sphinx-9
+sphinx-9: .venv/installed  ## build the same sources with the newest Sphinx and theme
+	mkdir -p $(S9) && $(BIN)/jupyter-book config sphinx . && mv conf.py $(S9)/conf.py
+	echo "extensions = [name for name in extensions if name not in $(NOT_IN_SPHINX_9)]" >> $(S9)/conf.py
+	echo "bibtex_bibfiles = ['../../references.bib']" >> $(S9)/conf.py
+	echo "del comments_config, use_jupyterbook_latex, use_multitoc_numbering" >> $(S9)/conf.py
+	$(PYTHON) -m venv $(S9)/venv
+	$(S9)/venv/bin/pip install --quiet "sphinx>=9" "sphinx-book-theme>=1.4" sphinx-external-toc myst-nb \
+	  sphinx-exercise sphinx-design sphinx-copybutton sphinx-togglebutton sphinxcontrib-bibtex \
+	  beautifulsoup4 mini-racer jupytext ipykernel seaborn --editable .
+	PYTHONPATH=extensions $(S9)/venv/bin/sphinx-build -W -n --keep-going -c $(S9) . $(S9)/html
 
 clean:  ## remove everything that is made
 	rm -rf _build _nbval .venv

@@ -35,20 +35,15 @@ class HospitalWorld:
     symmetrically ``cut`` standard deviations from their mean, which keeps severity, resilience
     and staff quality between 0 and 10 and every regression line straight. Nothing is clipped.
 
-    What follows from the defaults, for a very large sample with hospitals of equal size
-    (all four are exact, because the cut changes every predictor's variance by the same factor):
-
-    ==========  ==========================================================  =======
-    slope       closed form                                                 value
-    ==========  ==========================================================  =======
-    within      slope_within                                                -3
-    between     slope_within + effect_staff cov(W, m) / var(m)              +5
-    contextual  between - within                                            +8
-    pooled      (between var(m) + within var(x - m)) / (var(m) + var(x-m))  +1.444
-    ==========  ==========================================================  =======
+    What follows from the defaults, for a very large sample with hospitals of equal size (exact,
+    because the cut changes every predictor's variance by the same factor):
+    - within: ``slope_within`` = -3
+    - between: ``slope_within + effect_staff cov(W, m) / var(m)`` = +5
+    - contextual: between - within = +8
+    - pooled: ``(between var(m) + within var(x - m)) / var(x)`` = +1.444
 
     With staff quality in the model the contextual effect of severity is 0: staff quality is the
-    confounder that makes the paradox. :meth:`implied` computes the table for any parameters.
+    confounder that makes the paradox. :meth:`implied` does the sums for any parameters.
     """
 
     intercept: float = 55.0
@@ -163,7 +158,7 @@ def simulate_hospitals(
     Parameters
     ----------
     n_hospitals : int
-        Number of hospitals, at least 1.
+        At least 1.
     n_patients : int or sequence of int
         Patients in each hospital: one number for all (balanced), or one per hospital.
     rng : numpy.random.Generator
@@ -191,8 +186,8 @@ def simulate_hospitals(
         raise ValueError(f"n_hospitals is {n_hospitals}; a world needs at least 1 hospital.")
     sizes = _sizes(n_patients, n_hospitals)
     width = max(2, len(str(n_hospitals)))
-    staff = 5 + _cut_normal(world.sd_staff, n_hospitals, rng=rng, world=world)
-    own_mix = _cut_normal(world.sd_case_mix, n_hospitals, rng=rng, world=world)
+    staff = 5 + _cut_normal(world.sd_staff, n_hospitals, cut=world.cut, rng=rng)
+    own_mix = _cut_normal(world.sd_case_mix, n_hospitals, cut=world.cut, rng=rng)
     hospitals = pd.DataFrame(
         {
             "hospital": [f"H{j:0{width}d}" for j in range(1, n_hospitals + 1)],
@@ -217,8 +212,8 @@ def _simulate(
     true_slope = world.slope_within + world.cross_level * staff + u1
 
     j = np.repeat(np.arange(len(hospitals)), sizes)
-    deviation = _cut_normal(world.sd_severity, len(j), rng=rng, world=world)
-    resilience = _cut_normal(world.sd_resilience, len(j), rng=rng, world=world)
+    deviation = _cut_normal(world.sd_severity, len(j), cut=world.cut, rng=rng)
+    resilience = _cut_normal(world.sd_resilience, len(j), cut=world.cut, rng=rng)
     error = world.sd_patient * rng.standard_normal(len(j))
     patients = pd.DataFrame(
         {
@@ -235,11 +230,9 @@ def _simulate(
     return patients, hospitals.assign(true_mean=true_mean, true_slope=true_slope)
 
 
-def _cut_normal(
-    sd: float, size: int, *, rng: np.random.Generator, world: HospitalWorld
-) -> np.ndarray:
+def _cut_normal(sd: float, size: int, *, cut: float, rng: np.random.Generator) -> np.ndarray:
     """Draw from N(0, sd) cut off at ±cut standard deviations, by inverting its distribution."""
-    low = norm.cdf(-world.cut)
+    low = norm.cdf(-cut)
     return sd * ndtri(rng.uniform(low, 1 - low, size))
 
 

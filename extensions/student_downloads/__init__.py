@@ -1,0 +1,79 @@
+"""Offer each chapter for download as the notebook of a student: what it teaches, and no more.
+
+Cells tagged `remove-cell` (numbers for the prose, assertions, hidden tests) are cut from the
+notebook and from the Markdown, and what the prose takes from them is written out.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import jupytext
+import nbformat
+from sphinx.errors import ExtensionError
+
+CUT = "remove-cell"
+GLUE = re.compile(r"\{glue:text\}`([^`]+)`")
+
+
+def is_notebook(app, docname):
+    source = Path(app.env.doc2path(docname))
+    return source.suffix == ".md" and "{code-cell}" in source.read_text(encoding="utf8")
+
+
+def glued_values(folder, docname):
+    """Return the text of each value that a page has glued, by its key."""
+    path = Path(folder, f"{docname}.glue.json")
+    records = json.loads(path.read_text(encoding="utf8")) if path.is_file() else {}
+    values = {}
+    for key, record in records.items():
+        text = record.get("data", {}).get("text/plain")
+        if text is not None:
+            values[key] = "".join(text).strip("'\"")
+    return values
+
+
+def write_out(markdown, values):
+    """Replace each glue role by its value; raise KeyError for one that the page has not glued."""
+    return GLUE.sub(lambda role: values[role[1]], markdown)
+
+
+def student_notebook(notebook, values):
+    """Return the notebook without its cut cells and roles, with ids that every build repeats."""
+    cells = [c for c in notebook.cells if CUT not in c.metadata.get("tags", [])]
+    for position, cell in enumerate(cells):
+        cell["id"] = f"cell-{position:03d}"
+        if cell.cell_type == "markdown":
+            cell.source = write_out(cell.source, values)
+    notebook.cells = cells
+    return notebook
+
+
+def offer_notebook(app, pagename, templatename, context, doctree):
+    """Have the theme add the notebook to the page's download menu."""
+    if doctree is not None and is_notebook(app, pagename):
+        context["ipynb_source"] = f"{pagename}.ipynb"
+
+
+def write_downloads(app, error):
+    if error or app.builder.format != "html":
+        return
+    values_folder = Path(app.outdir).parent / "jupyter_execute"
+    for docname in filter(lambda name: is_notebook(app, name), sorted(app.env.found_docs)):
+        notebook = jupytext.read(app.env.doc2path(docname))
+        try:
+            notebook = student_notebook(notebook, glued_values(values_folder, docname))
+        except KeyError as key:
+            # A warning this late would not stop the build.
+            raise ExtensionError(
+                f"{docname}: no value to write out for {{glue:text}} {key}"
+            ) from key
+        download = Path(app.outdir, "_sources", docname)
+        nbformat.write(notebook, f"{download}.ipynb")
+        jupytext.write(notebook, f"{download}.md", fmt="md:myst")
+
+
+def setup(app):
+    app.connect("html-page-context", offer_notebook)
+    app.connect("build-finished", write_downloads)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,161 @@
+"""The book's Sphinx extensions, on small texts."""
+
+import re
+
+import nbformat
+import prerendered_maths
+import pytest
+import readable_pages
+import student_downloads
+from bs4 import BeautifulSoup
+
+
+def repaired(body):
+    return BeautifulSoup(readable_pages.repair(body), "html.parser")
+
+
+def test_a_formula_is_set_in_html_and_in_mathml():
+    html = prerendered_maths.render(r"\tau^2")
+    assert 'class="katex-html" aria-hidden="true"' in html
+    assert "<msup><mi>τ</mi><mn>2</mn></msup>" in html
+
+
+def test_a_displayed_formula_is_set_as_one():
+    assert 'class="katex-display"' in prerendered_maths.render("x", display=True)
+
+
+@pytest.mark.parametrize("tex", [r"\frac{1", r"\nosuchcommand", "é"])
+def test_a_formula_that_cannot_be_read_is_refused_with_its_text(tex):
+    with pytest.raises(ValueError, match=re.escape(repr(tex))):
+        prerendered_maths.render(tex)
+
+
+def test_lines_without_an_environment_are_aligned():
+    assert prerendered_maths.displayed_tex("a &= b \\\\ c &= d\n").startswith(r"\begin{split}")
+
+
+def test_an_environment_is_left_as_it_is():
+    source = r"\begin{align*}a &= b \\ c &= d\end{align*}"
+    assert prerendered_maths.displayed_tex(source) == source
+
+
+def test_the_style_sheet_of_the_maths_is_of_the_release_of_its_script():
+    style = (prerendered_maths.KATEX / "katex.min.css").read_text(encoding="utf8")
+    assert f'content:"{prerendered_maths.katex_version()}"' in style
+
+
+def test_every_font_that_the_maths_asks_for_is_shipped():
+    style = (prerendered_maths.KATEX / "katex.min.css").read_text(encoding="utf8")
+    fonts = re.findall(r"url\(([^)]+)\)", prerendered_maths.FALLBACK_FONTS.sub("", style))
+    assert fonts and all((prerendered_maths.KATEX / font).is_file() for font in fonts)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        '<script src="_static/scripts/fontawesome.js?digest=1"></script>',
+        '<script>const THEBE_JS_URL = "https://unpkg.com/thebe"</script>',
+        '<script src="_static/copybutton.js"></script>',
+        '<script src="_static/design-tabs.js"></script>',
+        '<link as="script" href="_static/scripts/fontawesome.js" rel="preload"/>',
+    ],
+)
+def test_a_script_with_nothing_to_do_is_dropped(script):
+    assert not repaired(f"<head>{script}</head><p>Words.</p>").select("script, link")
+
+
+def test_a_script_that_the_page_uses_is_kept_once():
+    script = '<script src="_static/copybutton.js"></script>'
+    code = '<div class="highlight"><pre>x</pre></div>'
+    assert len(repaired(script + script + code).find_all("script")) == 1
+
+
+def test_a_style_sheet_that_the_page_uses_is_kept():
+    assert repaired('<link href="a.css" rel="stylesheet"/>').find("link")
+
+
+def test_a_search_field_is_called_what_it_shows():
+    page = repaired(
+        '<button aria-label="Search" class="search-button-field">Search Ctrl+K</button>'
+    )
+    assert not page.button.has_attr("aria-label")
+
+
+def test_an_icon_button_is_called_after_its_title():
+    page = repaired('<button title="Fullscreen mode"><i class="fas fa-expand"></i></button>')
+    assert page.button["aria-label"] == "Fullscreen mode"
+
+
+def test_a_folded_cell_has_a_summary_of_plain_text():
+    page = repaired('<summary aria-label="Toggle hidden content"><p>Show</p></summary>')
+    assert str(page) == "<summary><span>Show</span></summary>"
+
+
+def test_a_bibliography_has_no_broken_roles():
+    page = repaired('<div class="citation-list" role="list"><p role="doc-biblioentry">B</p></div>')
+    assert not page.select("[role]")
+
+
+def test_exercises_have_ids_of_their_own():
+    page = repaired('<section id="exercise-content"></section>' * 2)
+    assert len({section["id"] for section in page.find_all("section")}) == 2
+
+
+def test_a_data_frame_has_no_headers_of_nothing_and_no_style_of_its_own():
+    page = repaired(
+        "<body><style scoped>th {}</style><table border='1' class='dataframe'><thead><tr>"
+        "<th></th><th>slope</th></tr></thead><tbody><tr><th>Red</th><td>1</td></tr></tbody>"
+    )
+    assert [th.get("scope") for th in page.find_all("th")] == ["col", "row"]
+    assert not page.find("style") and not page.table.has_attr("border")
+
+
+def test_the_redirect_has_a_language_and_a_title():
+    page = repaired('<meta http-equiv="Refresh" content="0; url=content/index.html" />')
+    assert (
+        page.html["lang"] == "en" and page.title.string and page.a["href"] == "content/index.html"
+    )
+
+
+def test_a_repaired_page_is_left_as_it_is():
+    html = readable_pages.repair(
+        '<!DOCTYPE html>\n<html lang="en"><head><meta name="viewport"/><title>a &amp; b</title>'
+        '</head><body><section id="exercise-content"></section><section id="exercise-content">'
+        "</section><table class='dataframe'><tr><th></th><th>a</th></tr></table></body></html>"
+    )
+    assert readable_pages.repair(html) == html
+
+
+def student(*cells, values=None):
+    return student_downloads.student_notebook(
+        nbformat.v4.new_notebook(cells=list(cells)), values or {}
+    )
+
+
+def test_a_download_has_no_removed_cell():
+    hidden = nbformat.v4.new_code_cell("assert secret", metadata={"tags": ["remove-cell", "test"]})
+    notebook = student(nbformat.v4.new_code_cell("1 + 1"), hidden)
+    assert [cell.source for cell in notebook.cells] == ["1 + 1"]
+
+
+def test_a_download_writes_out_the_numbers_of_the_prose():
+    prose = nbformat.v4.new_markdown_cell("The slope is {glue:text}`slope`, *not* zero.")
+    assert student(prose, values={"slope": "-2.75"}).cells[0].source == (
+        "The slope is -2.75, *not* zero."
+    )
+
+
+def test_a_download_without_a_value_for_its_prose_is_refused():
+    with pytest.raises(KeyError, match="slope"):
+        student(nbformat.v4.new_markdown_cell("{glue:text}`slope`"))
+
+
+def test_two_downloads_have_the_same_cell_ids():
+    first, second = (student(nbformat.v4.new_code_cell("x"), values={}) for _ in range(2))
+    assert first.cells[0]["id"] == second.cells[0]["id"]
+
+
+def test_glued_values_are_read_without_their_quotes(tmp_path):
+    record = '{"p": {"data": {"text/plain": "\'< .001\'"}}, "figure": {"data": {"image/png": ""}}}'
+    (tmp_path / "page.glue.json").write_text(record, encoding="utf8")
+    assert student_downloads.glued_values(tmp_path, "page") == {"p": "< .001"}
