@@ -27,7 +27,7 @@ def main(folder: Path) -> None:
     """Write ``paradox.svg`` into ``folder``, which must exist."""
     use_style()
     patients = pd.read_csv(ROOT / "data" / "hospitals_3.csv")
-    fig, (left, right) = plt.subplots(1, 2, figsize=(8.4, 4.0), sharex=True, sharey=True)
+    fig, (left, right) = plt.subplots(1, 2, figsize=(6.6, 3.6), sharex=True, sharey=True)
     severity, will = patients["symptom_severity"], patients["will_to_live"]
     left.scatter(severity, will, s=26, color=COLOURS["data"], alpha=0.75, lw=0)
     label_axes(left)
@@ -37,8 +37,8 @@ def main(folder: Path) -> None:
         plot_line_with_band(
             patients, ax=ax, label="pooled", color=COLOURS["pooled"], linestyle="--"
         )
-    left.set_title("All patients: the trend rises")
-    right.set_title("Inside each hospital it falls")
+    left.set_title("All patients: rising")
+    right.set_title("Each hospital: falling")
     fig.savefig(folder / "paradox.svg", metadata={"Date": None})
 
 

@@ -11,13 +11,8 @@ from bs4 import BeautifulSoup
 
 ASSETS = [Path(__file__).parent / "book.css", Path(__file__).parent / "book.js"]
 # Written by Sphinx's extensions, asked for by no page once `drop_unused_scripts` has run.
-UNUSED_FILES = [
-    "scripts/fontawesome.js*",
-    "sphinx-thebe.*",
-    "**/*.map",
-    "vendor/**/*.ttf",
-    "*webpack-macros.html",
-]
+UNUSED_FILES = ["scripts/fontawesome.js*", "sphinx-thebe.*", "*webpack-macros.html"]
+UNUSED_FILES += ["**/*.map", "vendor/**/*.ttf"]
 # A script is kept on the pages that have something for it to do.
 SERVES = {
     "/fontawesome.js": None,  # 542 KB gzipped; the icons come from the web font
