@@ -37,8 +37,8 @@ def main(folder: Path) -> None:
         plot_line_with_band(
             patients, ax=ax, label="pooled", color=COLOURS["pooled"], linestyle="--"
         )
-    left.set_title("All patients: rising")
-    right.set_title("Each hospital: falling")
+    left.set_title("All patients: rising", loc="left")
+    right.set_title("Each hospital: falling", loc="left")
     fig.savefig(folder / "paradox.svg", metadata={"Date": None})
 
 
