@@ -159,3 +159,9 @@ def test_glued_values_are_read_without_their_quotes(tmp_path):
     record = '{"p": {"data": {"text/plain": "\'< .001\'"}}, "figure": {"data": {"image/png": ""}}}'
     (tmp_path / "page.glue.json").write_text(record, encoding="utf8")
     assert student_downloads.glued_values(tmp_path, "page") == {"p": "< .001"}
+
+
+def test_lines_left_by_a_dropped_script_are_folded_at_once():
+    script = '<script src="_static/scripts/fontawesome.js"></script>'
+    html = readable_pages.repair(f"<!DOCTYPE html>\n<body>\n{script}\n{script}\n<p>x</p></body>")
+    assert readable_pages.repair(html) == html

@@ -122,6 +122,8 @@ def repair(html):
     page = BeautifulSoup(html, "html.parser")
     for mend in REPAIRS:
         mend(page)
+    # Where a tag is gone its line breaks stay; parsing folds them now, not at the next build.
+    page = BeautifulSoup(str(page), "html.parser")
     # The parser ends the doctype with a line break of its own, each time.
     return str(page).replace("<!DOCTYPE html>\n\n", "<!DOCTYPE html>\n")
 
