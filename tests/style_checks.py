@@ -19,7 +19,7 @@ ALLOWED_NUMBERS = [
     r"\bObjectives? \d(?:(?:, | and )\d)*\b",
     r"\b\d+ minutes\b",
     r"\b(?:90|95|99) %",  # confidence
-    r"\b(?:19|20)\d\d\b",  # years
+    r"\b(?:[Ii]n|[Ss]ince|[Uu]ntil) (?:19|20)\d\d\b|\((?:19|20)\d\d\)",  # years
     r"\b(?:[Cc]hapter|Table|Figure)s? \d+\b(?:(?:, | and | to |–)\d+)*",
     r"\bPython 3\.\d+\b",
     r"\bCC BY 4\.0\b",
@@ -141,12 +141,13 @@ def check_mixed_models(page: Page) -> list[str]:
         names = {_name_called(node), getattr(maker, "attr", ""), getattr(maker, "id", "")}
         return isinstance(node, ast.Call) and bool(names & models)
 
+    # model = ..., model: MixedLM = ..., (model := ...)
     named = {
         target.id
         for cell in page.cells
         for node in ast.walk(_tree(cell))
-        if isinstance(node, ast.Assign) and makes_a_model(node.value)
-        for target in node.targets
+        if makes_a_model(getattr(node, "value", None))
+        for target in getattr(node, "targets", [getattr(node, "target", None)])
         if isinstance(target, ast.Name)
     }
     return [
