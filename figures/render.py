@@ -33,6 +33,7 @@ def main(folder: Path) -> None:
     label_axes(left)
     plot_three_hospitals(patients, right)
     right.set_ylabel("")
+    right.margins(y=0.16)  # room for the name of the highest hospital under the title
     for ax in (left, right):
         plot_line_with_band(
             patients, ax=ax, label="pooled", color=COLOURS["pooled"], linestyle="--"
