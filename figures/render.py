@@ -33,11 +33,11 @@ def main(folder: Path) -> None:
     label_axes(left)
     plot_three_hospitals(patients, right)
     right.set_ylabel("")
-    right.margins(y=0.16)  # room for the name of the highest hospital under the title
     for ax in (left, right):
         plot_line_with_band(
             patients, ax=ax, label="pooled", color=COLOURS["pooled"], linestyle="--"
         )
+    right.set_ylim(top=right.get_ylim()[1] + 4)  # the highest hospital's name below the title
     left.set_title("All patients: rising", loc="left")
     right.set_title("Each hospital: falling", loc="left")
     fig.savefig(folder / "paradox.svg", metadata={"Date": None})
