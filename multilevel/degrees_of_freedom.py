@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.regression.mixed_linear_model import MixedLMResultsWrapper
 
-from multilevel.derivatives import Derivatives, derivatives, structures
+from multilevel.derivatives import Derivatives, derivatives
 from multilevel.solved import SolvedModel
 
 
@@ -38,8 +38,8 @@ def fixed_effects_table(
     Returns
     -------
     pandas.DataFrame
-        One row for each coefficient: ``estimate``, ``se``, ``low`` and ``high`` in its unit, ``df``,
-        ``t`` and the two-sided ``p``.
+        One row for each coefficient: ``estimate``, ``se``, ``df``, ``t``, two-sided ``p``, ``low``
+        and ``high``; estimate, standard error and interval are in the coefficient's unit.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def _satterthwaite(
     values, vectors = np.linalg.eigh(information)
     kept = values > 1e-8 * values.max()
     root = (vectors[:, kept] / np.sqrt(values[kept])).T @ jacobian
-    half = solved.to_effects @ _phi(solved)
+    half = solved.to_effects @ solved.phi
     gradient = np.einsum("ia,kab,ib->ik", half, parts.first, half)
     variance = ((gradient @ root.T) ** 2).sum(axis=1)
     squared = np.diag(solved.covariance)
@@ -110,8 +110,7 @@ def _of_factor(solved: SolvedModel, parts: Derivatives) -> tuple[np.ndarray, np.
     V = ZLL'Z' + σ²I is quadratic in the lower triangle L, the components' standard deviations
     and σ. Divided by σ, so that none has a unit.
     """
-    likelihood, sigma = solved.likelihood, np.sqrt(solved.scale)
-    k = likelihood.k_re
+    likelihood, k = solved.likelihood, solved.likelihood.k_re
     factor = solved.root[:k, :k] * likelihood.rms_re[:, None]
     rows, columns = np.tril_indices(k)
     n_lower, n = len(rows), len(parts.gradient)
@@ -146,7 +145,7 @@ def _kenward_roger(
             "Kenward-Roger needs a fit by REML; fit again with reml=True, or use "
             'df="satterthwaite".'
         )
-    parts, phi = derivatives(solved), _phi(solved)
+    parts, phi = derivatives(solved), solved.phi
     covariance = _inverse(parts.expected)
     spread = parts.second - np.einsum("kab,bc,lcd->klad", parts.first, phi, parts.first)
     half = solved.to_effects @ phi
@@ -192,12 +191,6 @@ _METHODS = {
     "between-within": _between_within,
     "z": _z,
 }
-
-
-def _phi(solved: SolvedModel) -> np.ndarray:
-    """Return the covariance of the coefficients of the orthonormal columns."""
-    triangle = solved.likelihood.triangle
-    return triangle @ solved.covariance @ triangle.T
 
 
 def _inverse(information: np.ndarray) -> np.ndarray:

@@ -100,9 +100,7 @@ class MixedLikelihood:
         values, vectors = np.linalg.eigh(scaled)
         root = vectors * np.sqrt(np.clip(values, 0, None))
         factor = np.linalg.qr(root.T, mode="r").T
-        return np.concatenate(
-            [factor[self.lower], self.rms_vc * np.sqrt(np.clip(vcomp, 0, None))]
-        )
+        return np.concatenate([factor[self.lower], self.rms_vc * np.sqrt(np.clip(vcomp, 0, None))])
 
     def unpack(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the (k, k) factor of the covariance and the components' relative SDs."""

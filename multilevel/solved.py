@@ -33,8 +33,10 @@ class SolvedModel:
         (J, q) conditional modes of the random effects, in units of the outcome per unit of Z.
     covariance : numpy.ndarray
         (p, p) covariance Φ of the fixed effects at these variances.
+    phi : numpy.ndarray
+        (p, p) the same for the coefficients of the orthonormal columns Q = XR⁻¹.
     to_effects : numpy.ndarray
-        (p, p) R⁻¹, which turns coefficients of the orthonormal columns Q = XR⁻¹ into those of X.
+        (p, p) R⁻¹, which turns coefficients of Q into those of X.
     """
 
     def __init__(self, result: MixedLMResultsWrapper) -> None:
@@ -46,8 +48,10 @@ class SolvedModel:
         self.shrinkage = self.root @ np.linalg.solve(inner, np.broadcast_to(self.root.T, zz.shape))
         own = self.likelihood.at(t)
         self.scale, self.covariance = own.residual_variance, own.covariance
-        self.to_effects = np.linalg.inv(self.likelihood.triangle)
+        triangle = self.likelihood.triangle
+        self.phi = triangle @ own.covariance @ triangle.T
+        self.to_effects = np.linalg.inv(triangle)
         # Residuals of generalised least squares are those of ordinary ones minus Q times this.
-        self.step = self.likelihood.triangle @ own.fixed_effects - self.likelihood.ols
+        self.step = triangle @ own.fixed_effects - self.likelihood.ols
         residual = za[:, :, -1] - za[:, :, :-1] @ self.step
         self.effects = np.einsum("jab,jb->ja", self.shrinkage, residual)
