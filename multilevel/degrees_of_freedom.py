@@ -24,11 +24,11 @@ def fixed_effects_table(
         How to find the degrees of freedom.
 
         - Satterthwaite matches the mean and variance of each squared standard error with those of
-          a χ² distribution. Where a variance is estimated at zero it is taken as known to be zero,
-          as lmerTest does: then a hospital-level coefficient is given the degrees of freedom
-          of patients, far too many.
-        - Kenward-Roger also widens the standard errors for not knowing the variances. It keeps
-          counting hospitals when a variance is estimated at zero.
+          a χ² distribution. A variance that is estimated at zero is taken as known to be
+          zero, as lmerTest does: then a coefficient of hospitals is given the degrees of freedom
+          of patients, which are far too many.
+        - Kenward-Roger (REML fits only) also widens the standard errors for not knowing the
+          variances. It still counts hospitals when a variance is estimated at zero.
         - Between-within counts: J minus the coefficients of that level for a coefficient of
           hospitals, N - J minus the coefficients of patients for the others. A
           coefficient that a random slope belongs to, and its interactions with columns of
@@ -64,6 +64,7 @@ def fixed_effects_table(
     >>> patients = simulate_three_hospitals(rng=np.random.default_rng(1))
     >>> fit = fit_mixed("will_to_live ~ resilience + staff_quality", patients, "hospital")
     >>> fixed_effects_table(fit, df="kenward-roger")["df"].round(2).tolist()
+    [4.26, 86.0, 1.0]
     """
     if df not in _METHODS:
         raise ValueError(f"df is {df!r}; choose one of {', '.join(map(repr, _METHODS))}.")
