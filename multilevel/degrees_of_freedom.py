@@ -29,10 +29,10 @@ def fixed_effects_table(
           of patients, which are far too many.
         - Kenward-Roger (REML fits only) also widens the standard errors for not knowing the
           variances. It still counts hospitals when a variance is estimated at zero.
-        - Between-within counts: J minus the coefficients of that level for a coefficient of
-          hospitals, N - J minus the coefficients of patients for the others. A
-          coefficient that a random slope belongs to, and its interactions with columns of
-          hospitals, are counted at the level of hospitals too.
+        - Between-within counts: J minus the coefficients of hospitals (the intercept among them)
+          for each of those, N - J minus the coefficients of patients for the others. A coefficient
+          with a random slope has J minus 1, and minus its interactions with columns of
+          hospitals, which have the same.
         - z has infinitely many, which is only right for many hospitals.
 
     Returns
@@ -168,16 +168,17 @@ def _between_within(
             'levels. Use df="satterthwaite" or "kenward-roger".'
         )
     x, n_groups = model.exog, model.n_groups
-    owner = np.full(x.shape[1], -1)
     effects = [np.ones(len(x)), *model.exog_re.T]
-    for r, z in enumerate(effects):
-        for column in range(x.shape[1]):
-            if owner[column] < 0 and _proportional_in_groups(z, x[:, column], model):
-                owner[column] = r
-    counts = np.array([np.sum(owner == r) for r in range(-1, len(effects))])
-    freedom = np.where(
-        owner < 0, len(x) - n_groups - counts[0], n_groups - counts[owner + 1]
-    ).astype(float)
+    # the random effect whose hospital-level equation a coefficient is in, the intercept first
+    owner = [
+        next((r for r, z in enumerate(effects) if _proportional_in_groups(z, column, model)), None)
+        for column in x.T
+    ]
+    within = sum(r != 0 for r in owner)
+    freedom = np.array(
+        [len(x) - n_groups - within if r is None else n_groups - owner.count(r) for r in owner],
+        float,
+    )
     return np.sqrt(np.diag(solved.covariance)), np.where(freedom > 0, freedom, np.nan)
 
 
