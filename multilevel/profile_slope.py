@@ -2,89 +2,94 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.optimize import minimize, root
 
-from multilevel.arrays import Arrays, Optimum
+from multilevel.sums import HospitalSums, Optimum
 
 _LOWER = np.tril_indices(2)
+_SIZES = np.geomspace(0.03, 100, 8)
+# Starts: independent, and with a slope that hardly varies. Never zero, where the gradient vanishes.
+_STARTS = [size * np.array([1, 0, slope]) for size in _SIZES for slope in (1, 0.1)]
 
 
-def fit_slope(arrays: Arrays, reml: bool) -> Optimum:
-    """Return the optimum for each of R outcomes, one after the other."""
-    z = arrays.columns
-    # Only one pass over the patients for everything that the outcomes share.
-    products = [z[:, :1] * z, z[:, 1:] * z, z[:, :1] * arrays.basis, z[:, 1:] * arrays.basis]
-    sums = np.split(arrays.hospital_sums(np.hstack(products)), [2, 4, 4 + arrays.basis.shape[1]], 1)
-    zz, zx = np.stack(sums[:2], axis=1), np.stack(sums[2:], axis=1)
-    ze = np.stack([arrays.hospital_sums(z[:, [k]] * arrays.residual) for k in range(2)], axis=1)
-    n, p = arrays.basis.shape
-    found = []
-    for r, square in enumerate((arrays.residual**2).sum(axis=0)):
-        likelihood = _Likelihood(zz, zx, ze[:, :, [r]], square, n - p if reml else n, reml)
-        found.append(likelihood.optimum())
-    return Optimum(*map(np.stack, zip(*found, strict=True)))
+class _Deviance(NamedTuple):
+    """-2 log-likelihood, up to a constant, of one outcome as a function of three parameters.
 
-
-class _Likelihood:
-    """The profiled deviance of one outcome as a function of the relative covariance factor.
-
-    With factor Λ the outcome has covariance V = σ² (I + Z Ψ Z'), Ψ = Λ Λ'. In a hospital with
-    S = Z'Z its inverse is I - Z W Z', W = Λ (I + Λ' S Λ)⁻¹ Λ', so an evaluation needs no more than
-    the cross-products of each hospital.
+    They are the lower triangle of Λ, with Ψ = Λ Λ' the covariance of the random effects relative to
+    σ². The line of a hospital varies by σ² (I + F'Ψ F), and independently of the deviations
+    from it; K is the inverse of the matrix in brackets.
     """
 
-    def __init__(
-        self,
-        zz: np.ndarray,  # (J, 2, 2)
-        zx: np.ndarray,  # (J, 2, p), with orthonormal x
-        ze: np.ndarray,  # (J, 2, 1), with residuals orthogonal to x
-        square: float,
-        divisor: int,
-        reml: bool,
-    ) -> None:
-        self.zz, self.zx, self.ze = zz, zx, ze
-        self.square, self.divisor, self.reml = square, divisor, reml
+    sums: HospitalSums
+    outcome: int
+    reml: bool
 
     def solve(self, theta: np.ndarray) -> tuple:
-        """Return W, log |V|, X'V⁻¹X, the coefficients and the residual sum."""
-        factor = _factor(theta)
-        middle = np.eye(2) + factor.T @ self.zz @ factor
-        weight = factor @ np.linalg.inv(middle) @ factor.T
-        wx, we = weight @ self.zx, weight @ self.ze
-        gram = np.eye(self.zx.shape[2]) - np.tensordot(self.zx, wx, axes=([0, 1], [0, 1]))
-        cross = -np.tensordot(self.zx, we, axes=([0, 1], [0, 1]))
+        """Return K, log |V / σ²|, Q'V⁻¹Q, the coefficients, the lines' residuals, their sum."""
+        sums, r = self.sums, self.outcome
+        spread = sums.root.transpose(0, 2, 1) @ _factor(theta)
+        middle = np.eye(2) + spread @ spread.transpose(0, 2, 1)
+        weight = np.linalg.inv(middle)
+        weighted = weight @ sums.lines
+        outcome_lines = sums.outcome_lines[:, :, [r]]
+        gram = sums.gram + np.tensordot(sums.lines, weighted, axes=([0, 1], [0, 1]))
+        cross = sums.cross[:, [r]] + np.tensordot(weighted, outcome_lines, axes=([0, 1], [0, 1]))
         step = np.linalg.solve(gram, cross)
-        residual_sum = self.square - np.vdot(self.ze, we) - np.vdot(cross, step)
-        return weight, np.log(np.linalg.det(middle)).sum(), gram, step, residual_sum
+        square = sums.square[r] + np.vdot(outcome_lines, weight @ outcome_lines)
+        rest = outcome_lines - sums.lines @ step
+        log_determinant = np.log(np.linalg.det(middle)).sum()
+        return weight, log_determinant, gram, step, rest, square - np.vdot(cross, step)
 
-    def deviance(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return -2 log-likelihood up to a constant, and its gradient."""
-        weight, deviance, gram, step, residual_sum = self.solve(theta)
-        deviance += self.divisor * np.log(residual_sum)
-        through = np.eye(2) - self.zz @ weight  # Z'V⁻¹ = (I - S W) Z'
-        rest = through @ (self.ze - self.zx @ step)
-        slope = (through @ self.zz).sum(axis=0)
-        slope -= self.divisor / residual_sum * (rest @ rest.transpose(0, 2, 1)).sum(axis=0)
+    def divisor(self) -> int:
+        """Return what the residual sum is divided by."""
+        return self.sums.n_obs - self.reml * len(self.sums.names)
+
+    def value(self, theta: np.ndarray) -> float:
+        """Return the deviance."""
+        _, log_determinant, gram, _, _, residual_sum = self.solve(theta)
         if self.reml:
-            deviance += np.linalg.slogdet(gram)[1]
-            zx = through @ self.zx
-            slope -= (zx @ np.linalg.inv(gram) @ zx.transpose(0, 2, 1)).sum(axis=0)
-        # The derivative for Ψ = Λ Λ' is ``slope``; the chain rule gives that for Λ.
-        return deviance, (2 * slope @ _factor(theta))[_LOWER]
+            log_determinant += np.linalg.slogdet(gram)[1]
+        return log_determinant + self.divisor() * np.log(residual_sum)
 
-    def optimum(self) -> tuple:
-        """Return the fields of :class:`Optimum` for this outcome."""
-        sizes = [size * np.array([1.0, 0.0, 1.0]) for size in (0.03, 0.1, 0.3, 1, 3, 10, 30, 100)]
-        sizes += [t * np.array([1, 1, 0.1]) for t in sizes]
-        start = min(sizes, key=lambda t: self.deviance(t)[0])
-        found = minimize(self.deviance, start, jac=True, method="BFGS").x
-        polished = root(lambda t: self.deviance(t)[1], found).x
-        theta = min([found, polished], key=lambda t: self.deviance(t)[0])
-        weight, log_determinant, gram, step, residual_sum = self.solve(theta)
-        effects = weight @ (self.ze - self.zx @ step)
+    def gradient(self, theta: np.ndarray) -> np.ndarray:
+        """Return the derivatives of the deviance."""
+        weight, _, gram, _, rest, residual_sum = self.solve(theta)
+        through = self.sums.root @ weight  # Z'V⁻¹ is F K times the line
+        rest = through @ rest
+        slope = (through @ self.sums.root.transpose(0, 2, 1)).sum(axis=0)
+        slope -= self.divisor() / residual_sum * (rest @ rest.transpose(0, 2, 1)).sum(axis=0)
+        if self.reml:
+            lines = through @ self.sums.lines
+            slope -= (lines @ np.linalg.inv(gram) @ lines.transpose(0, 2, 1)).sum(axis=0)
+        # This was for Ψ; the chain rule makes it one for Λ.
+        return (2 * slope @ _factor(theta))[_LOWER]
+
+    def lowest(self) -> np.ndarray:
+        """Return the parameters of the lowest deviance.
+
+        A search by gradients, and then the root of the gradient next to where it stopped: the
+        deviance itself is too flat there to tell more than half of the digits.
+        """
+        start = min(_STARTS, key=self.value)
+        found = minimize(self.value, start, jac=self.gradient, method="BFGS").x
+        polished = root(self.gradient, found).x
+        return min([found, polished], key=self.value)
+
+
+def fit_slope(sums: HospitalSums, reml: bool) -> Optimum:
+    """Return the optimum for each of R outcomes, one after the other."""
+    optima = []
+    for outcome in range(len(sums.square)):
+        deviance = _Deviance(sums, outcome, reml)
+        theta = deviance.lowest()
+        weight, log_determinant, gram, step, rest, residual_sum = deviance.solve(theta)
         relative = _factor(theta) @ _factor(theta).T
-        return gram, step[:, 0], residual_sum, log_determinant, relative, effects[:, :, 0]
+        effects = (relative @ sums.root @ weight @ rest)[:, :, 0]
+        optima.append((relative, log_determinant, gram, step[:, 0], residual_sum, effects))
+    return Optimum(*map(np.array, zip(*optima, strict=True)))
 
 
 def _factor(theta: np.ndarray) -> np.ndarray:
