@@ -7,6 +7,13 @@ here <- dirname(sub("--file=", "", grep("--file=", args, value = TRUE)))
 three <- read.csv(file.path(here, "hospitals_3.csv"))
 forty <- read.csv(file.path(here, "hospitals_40.csv"))
 unbalanced <- read.csv(file.path(here, "hospitals_40_unbalanced.csv"))
+unbalanced$sev_within <-
+  unbalanced$symptom_severity - ave(unbalanced$symptom_severity, unbalanced$hospital)
+unbalanced$staff_c <- unbalanced$staff_quality - 5
+sleep <- read.csv(file.path(here, "sleepstudy.csv"))
+stopifnot(all.equal(sleep$reaction_ms, sleepstudy$Reaction), # the file is lme4's
+          sleep$days == sleepstudy$Days, sleep$subject == sleepstudy$Subject)
+sleep <- subset(transform(sleep, nights = days - 2), nights >= 0)
 three$sev_mean <- ave(three$symptom_severity, three$hospital)
 three$sev_within <- three$symptom_severity - three$sev_mean
 
@@ -15,7 +22,7 @@ json <- function(x) {
 }
 
 lines <- character()
-ask <- function(name, call, interval = FALSE) {
+ask <- function(name, call, interval = FALSE, effects = FALSE) {
   fit <- eval(parse(text = call))
   table <- coef(summary(fit))
   rownames(table) <- sub("(Intercept)", "Intercept", rownames(table), fixed = TRUE)
@@ -31,9 +38,15 @@ ask <- function(name, call, interval = FALSE) {
       numbers <- c(numbers, sd_hospital_low = ci[1], sd_hospital_high = ci[2])
     }
   }
+  more <- ""
+  if (effects) {
+    u <- as.data.frame(ranef(fit, condVar = TRUE))
+    more <- sprintf(', "effects": %s, "effect_sds": %s',
+                    json(setNames(u$condval, u$grp)), json(setNames(u$condsd, u$grp)))
+  }
   lines[[name]] <<- sprintf(
-    '  "%s": {"call": "%s", "estimate": %s, "se": %s, "numbers": %s}',
-    name, call, json(estimate), json(se), json(numbers)
+    '  "%s": {"call": "%s", "estimate": %s, "se": %s, "numbers": %s%s}',
+    name, call, json(estimate), json(se), json(numbers), more
   )
 }
 
@@ -47,5 +60,12 @@ ask("forty_null", "lmer(will_to_live ~ 1 + (1 | hospital), data = forty)", inter
 ask("unbalanced_null", "lmer(will_to_live ~ 1 + (1 | hospital), data = unbalanced)")
 ask("unbalanced_staff",
     "lmer(will_to_live ~ staff_quality + (1 | hospital), data = unbalanced)")
+ask("unbalanced_intercepts",
+    "lmer(will_to_live ~ sev_within + staff_c + (1 | hospital), data = unbalanced)",
+    effects = TRUE)
+ask("unbalanced_intercepts_ml", paste0(
+  "lmer(will_to_live ~ sev_within + staff_c + (1 | hospital), data = unbalanced, ",
+  "REML = FALSE)"))
+ask("sleep_intercepts", "lmer(reaction_ms ~ nights + (1 | subject), data = sleep)")
 
 cat("{\n", paste(lines, collapse = ",\n"), "\n}\n", sep = "")
