@@ -68,4 +68,46 @@ ask("unbalanced_intercepts_ml", paste0(
   "REML = FALSE)"))
 ask("sleep_intercepts", "lmer(reaction_ms ~ nights + (1 | subject), data = sleep)")
 
+# Tests of chapter 6. lmerTest is not attached, so that the fits above stay lme4's own.
+ask_tests <- function(name, call, coefficient) {
+  fit <- eval(parse(text = call))
+  ask(name, call)
+  numbers <- numeric()
+  for (method in c("Satterthwaite", "Kenward-Roger")) {
+    row <- coef(summary(fit, ddf = method))[coefficient, ]
+    found <- c(df = row[["df"]], p = row[["Pr(>|t|)"]])
+    names(found) <- paste(names(found), tolower(sub("-", "_", method)), sep = "_")
+    numbers <- c(numbers, found)
+  }
+  lines[[name]] <<- sub('"numbers": .*', sprintf('"numbers": %s}', json(numbers)), lines[[name]])
+}
+ask_numbers <- function(name, call, numbers) {
+  lines[[name]] <<- sprintf('  "%s": {"call": "%s", "numbers": %s}', name, call, json(numbers))
+}
+
+ask_tests("three_within_between_tests",
+          "lmerTest::lmer(will_to_live ~ sev_within + sev_mean + (1 | hospital), data = three)",
+          "sev_mean")
+ask_tests("three_staff_tests",
+          "lmerTest::lmer(will_to_live ~ staff_quality + (1 | hospital), data = three)",
+          "staff_quality")
+ask_tests("unbalanced_staff_tests",
+          "lmerTest::lmer(will_to_live ~ staff_quality + (1 | hospital), data = unbalanced)",
+          "staff_quality")
+
+smaller <- lmer(will_to_live ~ sev_within + (1 | hospital), data = three, REML = FALSE)
+larger <- update(smaller, . ~ . + sev_mean)
+compared <- anova(smaller, larger)
+ask_numbers("three_likelihood_ratio", "anova(smaller, larger)", c(
+  statistic = compared$Chisq[2], p = compared[["Pr(>Chisq)"]][2],
+  aic_smaller = AIC(smaller), aic_larger = AIC(larger),
+  bic_smaller = BIC(smaller), bic_larger = BIC(larger)
+))
+differ <- lmer(resilience ~ 1 + (1 | hospital), data = forty)
+alike <- lm(resilience ~ 1, data = forty)
+ask_numbers("forty_resilience", "logLik(lmer) - logLik(lm, REML = TRUE)", c(
+  statistic = as.numeric(2 * (logLik(differ) - logLik(alike, REML = TRUE))),
+  f_value = anova(lm(resilience ~ hospital, data = forty))[["F value"]][1]
+))
+
 cat("{\n", paste(lines, collapse = ",\n"), "\n}\n", sep = "")
