@@ -31,12 +31,20 @@ ask <- function(name, call, interval = FALSE, effects = FALSE) {
   numbers <- c(log_likelihood = as.numeric(logLik(fit)))
   if (inherits(fit, "merMod")) {
     sd <- as.data.frame(VarCorr(fit))
-    numbers <- c(numbers, sd_hospital = sd$sdcor[1], sd_patient = sd$sdcor[2])
+    numbers <- c(numbers, sd_hospital = sd$sdcor[1], sd_patient = sd$sdcor[nrow(sd)])
+    if (nrow(sd) == 4) {
+      numbers <- c(numbers, sd_slope = sd$sdcor[2], correlation = sd$sdcor[3])
+    }
     if (interval) {
       # the profile is that of the maximum-likelihood fit, also when the fit is REML
       ci <- confint(fit, parm = ".sig01", method = "profile", quiet = TRUE)
       numbers <- c(numbers, sd_hospital_low = ci[1], sd_hospital_high = ci[2])
     }
+  }
+  df <- if ("df" %in% colnames(table)) {
+    sprintf('"df": %s, ', json(setNames(table[, "df"], rownames(table))))
+  } else {
+    ""
   }
   more <- ""
   if (effects) {
@@ -45,8 +53,8 @@ ask <- function(name, call, interval = FALSE, effects = FALSE) {
                     json(setNames(u$condval, u$grp)), json(setNames(u$condsd, u$grp)))
   }
   lines[[name]] <<- sprintf(
-    '  "%s": {"call": "%s", "estimate": %s, "se": %s, "numbers": %s%s}',
-    name, call, json(estimate), json(se), json(numbers), more
+    '  "%s": {"call": "%s", "estimate": %s, "se": %s, %s"numbers": %s%s}',
+    name, call, json(estimate), json(se), df, json(numbers), more
   )
 }
 
@@ -108,6 +116,15 @@ alike <- lm(resilience ~ 1, data = forty)
 ask_numbers("forty_resilience", "logLik(lmer) - logLik(lm, REML = TRUE)", c(
   statistic = as.numeric(2 * (logLik(differ) - logLik(alike, REML = TRUE))),
   f_value = anova(lm(resilience ~ hospital, data = forty))[["F value"]][1]
+))
+
+forty$sev_within <- forty$symptom_severity - ave(forty$symptom_severity, forty$hospital)
+forty$sev_mean_c <- ave(forty$symptom_severity, forty$hospital) - 5
+forty$staff_c <- forty$staff_quality - 5
+forty$resilience_c <- forty$resilience - 5
+ask("forty_cross_level", paste(
+  "lmerTest::lmer(will_to_live ~ sev_within * staff_c + sev_mean_c + resilience_c",
+  "+ (sev_within | hospital), data = forty)"
 ))
 
 cat("{\n", paste(lines, collapse = ",\n"), "\n}\n", sep = "")
