@@ -59,7 +59,7 @@ def by_r_name(series, names):
 
 
 def test_every_case_has_a_reference():
-    assert len(CASES) == 24
+    assert len(CASES) == 25
     assert list(CASES) == list(FITS)
 
 
