@@ -127,4 +127,19 @@ ask("forty_cross_level", paste(
   "+ (sev_within | hospital), data = forty)"
 ))
 
+forty$sev_mean <- ave(forty$symptom_severity, forty$hospital)
+forty$sev_within <- forty$symptom_severity - forty$sev_mean
+diagnosed <- will_to_live ~ sev_within + sev_mean + staff_quality + resilience
+r2 <- performance::r2_nakagawa(lmer(update(diagnosed, . ~ . + (1 | hospital)), data = forty))
+r2_slope <- performance::r2_nakagawa(
+  lmer(update(diagnosed, . ~ . + (sev_within | hospital)), data = forty)
+)
+shares <- c(
+  marginal = unname(r2$R2_marginal), conditional = unname(r2$R2_conditional),
+  slope_marginal = unname(r2_slope$R2_marginal), slope_conditional = unname(r2_slope$R2_conditional)
+)
+lines[["forty_r_squared"]] <- sprintf(
+  '  "forty_r_squared": {"call": "performance::r2_nakagawa(model)", "numbers": %s}', json(shares)
+)
+
 cat("{\n", paste(lines, collapse = ",\n"), "\n}\n", sep = "")
