@@ -7,8 +7,13 @@ here <- dirname(sub("--file=", "", grep("--file=", args, value = TRUE)))
 three <- read.csv(file.path(here, "hospitals_3.csv"))
 forty <- read.csv(file.path(here, "hospitals_40.csv"))
 unbalanced <- read.csv(file.path(here, "hospitals_40_unbalanced.csv"))
+pupils <- read.csv(file.path(here, "pupils.csv"))
 three$sev_mean <- ave(three$symptom_severity, three$hospital)
 three$sev_within <- three$symptom_severity - three$sev_mean
+forty$sev_mean <- ave(forty$symptom_severity, forty$hospital)
+forty$sev_within <- forty$symptom_severity - forty$sev_mean
+pupils$ses_mean <- ave(pupils$ses, pupils$school)
+pupils$ses_within <- pupils$ses - pupils$ses_mean
 
 json <- function(x) {
   paste0("{", paste0('"', names(x), '": ', sprintf("%.10g", x), collapse = ", "), "}")
@@ -47,5 +52,14 @@ ask("forty_null", "lmer(will_to_live ~ 1 + (1 | hospital), data = forty)", inter
 ask("unbalanced_null", "lmer(will_to_live ~ 1 + (1 | hospital), data = unbalanced)")
 ask("unbalanced_staff",
     "lmer(will_to_live ~ staff_quality + (1 | hospital), data = unbalanced)")
+ask("forty_severity", "lmer(will_to_live ~ symptom_severity + (1 | hospital), data = forty)")
+ask("forty_within_between",
+    "lmer(will_to_live ~ sev_within + sev_mean + (1 | hospital), data = forty)")
+ask("forty_mundlak",
+    "lmer(will_to_live ~ symptom_severity + sev_mean + (1 | hospital), data = forty)")
+ask("forty_mundlak_staff",
+    "lmer(will_to_live ~ symptom_severity + sev_mean + staff_quality + (1 | hospital), data = forty)")
+ask("pupils_ses", "lmer(maths ~ ses + (1 | school), data = pupils)")
+ask("pupils_within_between", "lmer(maths ~ ses_within + ses_mean + (1 | school), data = pupils)")
 
 cat("{\n", paste(lines, collapse = ",\n"), "\n}\n", sep = "")
