@@ -27,7 +27,7 @@ ALLOWED_NUMBERS = [
     r"https?://\S+",
 ]
 # Columns of a table whose whole numbers are no estimates either.
-ALLOWED_COLUMNS = {"Level", "Minutes"}
+ALLOWED_COLUMNS = {"Level", "Minutes to read"}
 
 # Each with its entry in TRAPS or STYLE and what to say instead. To name a misconception, quote it.
 FORBIDDEN_PHRASES = {
