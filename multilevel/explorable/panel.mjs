@@ -53,7 +53,7 @@ function template(id, { sliders, shown, cases, against }, reset) {
   const choose = cases.length ? `<p>Predict a case:</p><div class="buttons">${buttons.join("")}</div>` : "";
   return `
     <div class="cases">${choose}<div class="case" role="group" aria-label="Prediction" hidden></div></div>
-    <div class="stage">
+    <div class="main"><div class="stage">
       <div class="picture"><canvas class="cloud" role="img"></canvas><p class="verdict"></p></div>
       <div class="sliders" role="group" aria-label="The truth that makes the data">
         ${shown.map((name) => slider(id, name, sliders[name])).join("")}
@@ -66,7 +66,7 @@ function template(id, { sliders, shown, cases, against }, reset) {
         <thead><tr>${head(["Model", "Hospital SD", "Residual SD", "ICC"])}</tr></thead>
         <tbody>${spread.join("")}</tbody></table>
       <p class="note"></p>
-    </div>
+    </div></div>
     ${against ? '<div class="sweep"><canvas role="img"></canvas></div>' : ""}
     <div class="buttons foot">
       <button type="button" data-do="reset">${reset}</button>
