@@ -27,7 +27,7 @@ class Slider(NamedTuple):
     """One number of the world that a reader can move."""
 
     label: str
-    unit: str
+    unit: str  # follows "points"; empty for a count
     low: float
     high: float
     step: float
@@ -36,21 +36,21 @@ class Slider(NamedTuple):
 
 SLIDERS = {
     "within": Slider(
-        "Within slope", "points per point of severity", -6, 6, 0.25,
+        "Within slope", "per point of severity", -6, 6, 0.25,
         BOOK.slope_within,
     ),
     "staff": Slider(
-        "Staff effect", "points per point of staff quality", 0, 12, 0.25,
+        "Staff effect", "per point of staff quality", 0, 12, 0.25,
         BOOK.effect_staff,
     ),
     "hospital_sd": Slider(
-        "Hospital SD", "points between hospitals of equal staff", 0, 10, 0.25,
+        "Hospital SD", "beyond staff and severity", 0, 10, 0.25,
         BOOK.sd_intercept,
     ),
     # resilience and the patient's own share together: 3.996 in the world, 4 for the reader
-    "residual_sd": Slider("Residual SD", "points between patients", 0.5, 10, 0.25, 4.0),
+    "residual_sd": Slider("Residual SD", "between patients", 0.5, 10, 0.25, 4.0),
     "n_hospitals": Slider("Hospitals", "", 2, 40, 1, 3),
-    "n_patients": Slider("Patients per hospital", "", 2, 75, 1, 30),
+    "n_patients": Slider("Patients each", "", 2, 75, 1, 30),
 }  # fmt: skip
 CASES = ("blue-closes", "equal-staff", "two-patients", "forty-hospitals")
 PRESETS = {

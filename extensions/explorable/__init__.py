@@ -22,8 +22,7 @@ WITHOUT = (
 LOADER = """
 const load = async (box) => (await import("{url}")).mount(box);
 const near = new IntersectionObserver((entries) => {{
-  for (const {{ target, isIntersecting }} of entries)
-    if (isIntersecting && near.unobserve(target) === undefined) load(target);
+  for (const {{ target, isIntersecting }} of entries) if (isIntersecting) load(target);
 }}, {{ rootMargin: "800px" }});
 for (const box of document.querySelectorAll(".explorable"))
   if (location.hash.startsWith(`#${{box.id}}?`)) load(box);

@@ -1,10 +1,11 @@
 // Cases to predict. Each starts from the book's world with `from` changed, and changes `to` then;
 // the reader says beforehand which way `slope` will go. Every number is computed when it is said.
 
-export function points(value, sign = "+") {
+export function points(value, sign = "+", digits = 2) {
   if (!Number.isFinite(value)) return "–";
-  const text = value.toFixed(2).replace(/^-/, "−");
-  return /[1-9]/.test(text) ? (value > 0 ? sign : "") + text : "0.00";
+  const text = Math.abs(value).toFixed(digits);
+  if (!/[1-9]/.test(text)) return text;
+  return (value < 0 ? "−" : sign) + text;
 }
 
 const percent = (share) => `${Math.round(100 * share)} %`;

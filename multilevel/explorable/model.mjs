@@ -5,7 +5,7 @@
 // Source: Wichura (1988), algorithm AS 241, doi:10.2307/2347330.
 const CENTRE = [
   [
-    2.5090809287301226727e3, 3.343057558358812810e4, 6.7265770927008700853e4,
+    2.5090809287301226727e3, 3.34305755835881281e4, 6.7265770927008700853e4,
     4.5921953931549871457e4, 1.3731693765509461125e4, 1.9715909503065514427e3,
     1.3314166789178437745e2, 3.387132872796366608,
   ],
@@ -158,7 +158,12 @@ export function profile(sums, theta, split) {
   const slope = sumXY / ofSlope;
   const within = split ? sums.xy / sums.xx : slope;
   const rest =
-    sums.yy - 2 * within * sums.xy + within * within * sums.xx + yy - 2 * slope * xy + slope * slope * xx;
+    sums.yy -
+    2 * within * sums.xy +
+    within * within * sums.xx +
+    yy -
+    2 * slope * xy +
+    slope * slope * xx;
   const df = sums.n - (split ? 3 : 2);
   let [w2, w2x, w2r] = [0, 0, 0]; // how the three sums change with theta
   for (const h of sums.own) {

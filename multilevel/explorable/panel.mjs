@@ -4,10 +4,10 @@ import { CASES, points } from "./cases.mjs";
 
 const ROWS = [
   ["pooled", "Pooled OLS"],
-  ["alone", "Each hospital alone"],
+  ["alone", "Each hospital"],
   ["partial", "Random intercept"],
-  ["within", "Within–between: within"],
-  ["between", "Within–between: between"],
+  ["within", "Within–\u2060between: within"],
+  ["between", "Within–\u2060between: between"],
 ];
 const SPREAD = [
   ["partial", "Random intercept"],
@@ -31,7 +31,7 @@ function swatch(name) {
 
 function slider(id, name, { label, unit, low, high, step }) {
   return `<div class="slider">
-    <label for="${id}-${name}">${label}</label> <span class="value" data-value="${name}"></span>
+    <label for="${id}-${name}">${label}</label> <span data-value="${name}"></span>
     <input type="range" id="${id}-${name}" name="${name}" min="${low}" max="${high}" step="${step}">
     <small>${unit}</small>
   </div>`;
@@ -42,15 +42,21 @@ function template(id, { sliders, shown, cases, against }, reset) {
   const head = (names) => names.map((name) => `<th scope="col">${name}</th>`).join("");
   const slopes = ROWS.map(([row, label]) => {
     const estimate =
-      row === "alone" ? '<td colspan="2" data-cell="alone.slope"></td>' : cell(row, "slope") + cell(row, "se");
+      row === "alone"
+        ? '<td colspan="2" data-cell="alone.slope"></td>'
+        : cell(row, "slope") + cell(row, "se");
     return `<tr><th scope="row"><span>${swatch(row)}${label}</span></th>${estimate}${cell(row, "truth")}</tr>`;
   });
   const spread = SPREAD.map(
     ([row, label]) =>
       `<tr><th scope="row">${label}</th>${cell(row, "tau")}${cell(row, "sigma")}${cell(row, "icc")}</tr>`,
   );
-  const buttons = cases.map((key) => `<button type="button" data-case="${key}">${CASES[key].label}</button>`);
-  const choose = cases.length ? `<p>Predict a case:</p><div class="buttons">${buttons.join("")}</div>` : "";
+  const buttons = cases.map(
+    (key) => `<button type="button" data-case="${key}">${CASES[key].label}</button>`,
+  );
+  const choose = cases.length
+    ? `<p>Predict a case:</p><div class="buttons">${buttons.join("")}</div>`
+    : "";
   return `
     <div class="cases">${choose}<div class="case" role="group" aria-label="Prediction" hidden></div></div>
     <div class="main"><div class="stage">
@@ -60,9 +66,9 @@ function template(id, { sliders, shown, cases, against }, reset) {
       </div>
     </div>
     <div class="tables">
-      <table><caption>Slopes (points of will to live per point of severity)</caption>
+      <table><caption>Slopes (points per point of severity)</caption>
         <thead><tr>${head(["Model", "Slope", "SE", "Truth"])}</tr></thead><tbody>${slopes.join("")}</tbody></table>
-      <table><caption>Spread (SD in points) and ICC</caption>
+      <table class="spread"><caption>Spread (SD in points) and ICC</caption>
         <thead><tr>${head(["Model", "Hospital SD", "Residual SD", "ICC"])}</tr></thead>
         <tbody>${spread.join("")}</tbody></table>
       <p class="note"></p>
@@ -88,7 +94,11 @@ export function mount(host) {
   const setup = JSON.parse(host.dataset.setup);
   const { sliders, start, world, book, against } = setup;
   const atBook = Object.keys(start).every((name) => start[name] === book.values[name]);
-  host.innerHTML = template(host.id, setup, atBook ? "Back to the book’s world" : "Back to the start");
+  host.innerHTML = template(
+    host.id,
+    setup,
+    atBook ? "Back to the book’s world" : "Back to the start",
+  );
   const find = (selector) => host.querySelector(selector);
   const inputs = [...host.querySelectorAll("input[type=range]")];
   const cells = [...host.querySelectorAll("[data-cell]")];
@@ -125,7 +135,11 @@ export function mount(host) {
     const flips = pooled.slope * split.within < 0;
     const text = {
       pooled: [points(pooled.slope), points(pooled.se, ""), "mixed"],
-      alone: [`${points(Math.min(...own))} to ${points(Math.max(...own))}`, "", points(true_.within)],
+      alone: [
+        `${points(Math.min(...own), "+", 1)} to ${points(Math.max(...own), "+", 1)}`,
+        "",
+        points(true_.within),
+      ],
       partial: [points(partial.slope), points(partial.se, ""), "mixed"],
       within: [points(split.within), points(split.seWithin, ""), points(true_.within)],
       between: [points(split.slope), points(split.se, ""), points(true_.between)],
@@ -138,9 +152,12 @@ export function mount(host) {
     }
     for (const input of inputs) {
       const { unit, step } = sliders[input.name];
-      const shown = step === 1 ? values[input.name] : points(values[input.name], input.name === "within" ? "+" : "");
+      const shown =
+        step === 1
+          ? values[input.name]
+          : points(values[input.name], input.name === "within" ? "+" : "");
       input.value = values[input.name];
-      input.setAttribute("aria-valuetext", `${shown} ${unit}`.trim());
+      input.setAttribute("aria-valuetext", unit ? `${shown} points ${unit}` : shown);
       find(`[data-value=${input.name}]`).textContent = shown;
     }
     find(".verdict").innerHTML =
@@ -157,24 +174,30 @@ export function mount(host) {
     pause = setTimeout(tell, PAUSE);
   }
 
+  // What a reader who compares estimate and truth would wonder about.
   function note(icc, true_) {
-    const swallowed =
-      icc > true_.sliderIcc + 0.1
-        ? `The random intercept’s ICC is ${points(icc, "")}, although the sliders make one of ` +
-          `${points(true_.sliderIcc, "")}: its hospital SD swallows the gap between the two slopes. ` +
-          "The within–between model gives that gap a slope of its own. "
-        : "";
-    const beyond =
-      true_.tau > values.hospital_sd + 0.005
-        ? "The true hospital SD is above the slider’s: staff quality that severity does not show adds to it."
-        : "";
-    return swallowed + beyond;
+    const sentences = [];
+    if (icc > true_.sliderIcc + 0.1)
+      sentences.push(
+        `The random intercept’s ICC is ${points(icc, "")}, although the sliders make one of ` +
+          `${points(true_.sliderIcc, "")}: its hospital SD swallows the gap between the two slopes.`,
+        "The within–between model gives that gap a slope of its own.",
+      );
+    if (true_.tau > values.hospital_sd + 0.005)
+      sentences.push("Staff quality that severity does not show adds to the true hospital SD.");
+    if (values.n_patients < 10)
+      sentences.push(
+        "Means of few patients are noisy: the between slope leans towards the within slope.",
+      );
+    return sentences.join(" ");
   }
 
   function showSweep() {
     const { low, high, step } = sliders[against];
     const steps = [...Array(21).keys()].map((i) => i / 20);
-    const along = steps.map((s) => (step === 1 ? Math.round(low * (high / low) ** s) : low + s * (high - low)));
+    const along = steps.map((s) =>
+      step === 1 ? Math.round(low * (high / low) ** s) : low + s * (high - low),
+    );
     const places = [...new Set(along)];
     const found = places.map((value) => analyse({ ...values, [against]: value }).fits);
     drawSweep(find(".sweep canvas"), {
@@ -187,6 +210,7 @@ export function mount(host) {
         within: found.map((f) => f.split.within),
         between: found.map((f) => f.split.slope),
       },
+      se: found.map((f) => f.split.se),
     });
     find(".sweep canvas").setAttribute(
       "aria-label",
@@ -206,7 +230,8 @@ export function mount(host) {
     told = now.fits;
     if (!changed.length) return;
     const list = changed.map(([name, a, b]) => `${name} ${points(b)}, before ${points(a)}`);
-    find(".said").textContent = `${list.join("; ")}. ${find(".verdict").textContent.split(": ")[1]}`;
+    find(".said").textContent =
+      `${list.join("; ")}. ${find(".verdict").textContent.split(": ")[1]}`;
   }
 
   const soon = () => (frame ||= requestAnimationFrame(show));
@@ -218,7 +243,8 @@ export function mount(host) {
       const t = still.matches ? 1 : Math.min(1, Math.max(0, (time - begin) / MOVE));
       const eased = t * t * (3 - 2 * t);
       const between = (name) => from[name] + eased * (target[name] - from[name]);
-      const rounded = (name) => (sliders[name].step === 1 ? Math.round(between(name)) : between(name));
+      const rounded = (name) =>
+        sliders[name].step === 1 ? Math.round(between(name)) : between(name);
       values = Object.fromEntries(Object.keys(target).map((name) => [name, rounded(name)]));
       show();
       if (t < 1) frame = requestAnimationFrame(step);
@@ -227,15 +253,25 @@ export function mount(host) {
     step(begin);
   }
 
+  function mark(key) {
+    for (const button of host.querySelectorAll("[data-case]"))
+      button.setAttribute("aria-current", button.dataset.case === key);
+  }
+
   function closeCase() {
-    find(".case")?.setAttribute("hidden", "");
+    find(".case").hidden = true;
+    mark();
   }
 
   function ask(key) {
     const { story, slope, from, to } = CASES[key];
-    const [first, second] = [{ ...book.values, ...from }, { ...book.values, ...to }];
+    const [first, second] = [
+      { ...book.values, ...from },
+      { ...book.values, ...to },
+    ];
     const before = analyse(first).fits;
     const box = find(".case");
+    mark(key);
     box.innerHTML = `<p tabindex="-1">${story} The ${NAMES[slope]} is ${points(before[slope].slope)} now.
       Which way will it go?</p><div class="buttons">
       ${["It rises", "It stays", "It falls"].map((a) => `<button type="button">${a}</button>`).join("")}</div>`;

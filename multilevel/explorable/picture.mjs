@@ -153,12 +153,16 @@ export function drawCloud(canvas, { x, y, sizes }, fits) {
   const { pooled, partial, split } = fits;
   const means = fits.hospitals.map((h) => h.x);
   const ends = [Math.min(...means), Math.max(...means)];
-  line([at(split, ends[0]), at(split, ends[1])], "between", 3, LINES.between);
+  const strokes = means.length > 6 ? [0.25, 1.5] : [0.35, 3]; // half a length, a weight
   for (const mx of means) {
-    const [, level] = at(split, mx);
-    const dx = 0.35;
-    line([[mx - dx, level - split.within * dx], [mx + dx, level + split.within * dx]], "between", 3, []);
+    const [dx, level] = [strokes[0], at(split, mx)[1]];
+    const ends = [
+      [mx - dx, level - split.within * dx],
+      [mx + dx, level + split.within * dx],
+    ];
+    line(ends, "between", strokes[1], []);
   }
+  line([at(split, ends[0]), at(split, ends[1])], "between", 3, LINES.between);
   line([at(partial, first), at(partial, last)], "partial", 3, LINES.partial);
   line([at(pooled, first), at(pooled, last)], "pooled", 3, LINES.pooled);
   const word = (text, name, [vx, vy]) => words.push({ text, name, x: X(vx) + 5, y: Y(vy) + 4 });
@@ -170,7 +174,7 @@ export function drawCloud(canvas, { x, y, sizes }, fits) {
 }
 
 // Slopes of the models along the range of one slider; the upright line is where it stands.
-export function drawSweep(canvas, { slider, values, slopes, now }) {
+export function drawSweep(canvas, { slider, values, slopes, se, now }) {
   const all = Object.values(slopes).flat().filter(Number.isFinite);
   const low = Math.min(-4, 2 * Math.floor(Math.min(...all) / 2));
   const high = Math.max(6, 2 * Math.ceil(Math.max(...all) / 2));
@@ -178,22 +182,45 @@ export function drawSweep(canvas, { slider, values, slopes, now }) {
   const axes = frame(canvas, {
     x: [slider.low, slider.high],
     y: [low, high],
-    xTicks: log ? [2, 5, 10, 20, 40, 75].filter((v) => v <= slider.high) : range(slider.low, slider.high, 2),
+    xTicks: log
+      ? [2, 5, 10, 20, 40, 75].filter((v) => v <= slider.high)
+      : range(slider.low, slider.high, 2),
     yTicks: range(low, high, 2),
     xLabel: slider.label + (log ? "" : " (points)"),
     yLabel: "Slope (points per point)",
     log,
   });
-  const { X, Y, line } = axes;
-  line([[now, low], [now, high]], "muted", 1, []);
+  const { ctx, X, Y, colour, line } = axes;
+  line(
+    [
+      [now, low],
+      [now, high],
+    ],
+    "muted",
+    1,
+    [],
+  );
+  const known = values.map((_, i) => i).filter((i) => Number.isFinite(se[i]));
+  ctx.beginPath();
+  for (const i of known) ctx.lineTo(X(values[i]), Y(slopes.between[i] + se[i]));
+  for (const i of known.toReversed()) ctx.lineTo(X(values[i]), Y(slopes.between[i] - se[i]));
+  ctx.fillStyle = colour("between");
+  ctx.globalAlpha = 0.15;
+  ctx.fill();
+  ctx.globalAlpha = 1;
+  const titles = { partial: "random intercept", between: "between, ± SE" };
   const words = [];
   for (const [name, list] of Object.entries(slopes)) {
     const points = values.map((v, i) => [v, list[i]]);
-    const known = name === "within" ? "between" : name;
-    line(points, known, 2.5, LINES[name]);
+    const hue = name === "within" ? "between" : name;
+    line(points, hue, 2.5, LINES[name]);
     const [vx, vy] = points.at(-1);
-    const text = name === "partial" ? "random intercept" : name;
-    words.push({ text, name: known, x: X(vx), y: Y(vy) - 8 });
+    words.push({
+      text: titles[name] ?? name,
+      name: hue,
+      x: X(vx),
+      y: Y(vy) + (name === "within" ? 16 : -8),
+    });
   }
   labels(axes, words);
 }
