@@ -35,23 +35,16 @@ class Slider(NamedTuple):
 
 
 SLIDERS = {
-    "within": Slider(
-        "Within slope", "per point of severity", -6, 6, 0.25,
-        BOOK.slope_within,
-    ),
-    "staff": Slider(
-        "Staff effect", "per point of staff quality", 0, 12, 0.25,
-        BOOK.effect_staff,
-    ),
+    "within": Slider("Within slope", "per point of severity", -6, 6, 0.25, BOOK.slope_within),
+    "staff": Slider("Staff effect", "per point of staff quality", 0, 12, 0.25, BOOK.effect_staff),
     "hospital_sd": Slider(
-        "Hospital SD", "beyond staff and severity", 0, 10, 0.25,
-        BOOK.sd_intercept,
+        "Hospital SD", "beyond staff and severity", 0, 10, 0.25, BOOK.sd_intercept
     ),
     # resilience and the patient's own share together: 3.996 in the world, 4 for the reader
     "residual_sd": Slider("Residual SD", "between patients", 0.5, 10, 0.25, 4.0),
     "n_hospitals": Slider("Hospitals", "", 2, 40, 1, 3),
     "n_patients": Slider("Patients each", "", 2, 75, 1, 30),
-}  # fmt: skip
+}
 CASES = ("blue-closes", "equal-staff", "two-patients", "forty-hospitals")
 PRESETS = {
     "paradox": {"cases": CASES},
@@ -69,8 +62,9 @@ PRESETS = {
         "against": "n_hospitals",
     },
 }
+_PARTS = ("model", "picture", "words", "cases", "markup", "panel")
 _SEED_THREE = 2372  # of data/hospitals_3.csv
-_SEED_MORE = 30  # of the hospitals and patients beyond; chosen by looking, for slopes near the truth
+_SEED_MORE = 30  # of all others; chosen by looking, for slopes close to the true ones
 
 
 @dataclass(frozen=True)
@@ -130,7 +124,7 @@ def explore(
     Raises
     ------
     ValueError
-        If a name is unknown, or a start lies outside its slider's range.
+        If a name is unknown, or a start is no value that its slider can have.
 
     Examples
     --------
@@ -147,9 +141,9 @@ def explore(
     _check([against] if against else [], SLIDERS, "slider")
     _check(chosen, SLIDERS, "slider")
     for name, value in chosen.items():
-        low, high = SLIDERS[name].low, SLIDERS[name].high
-        if not low <= value <= high:
-            raise ValueError(f"{name} is {value}; choose a value from {low} to {high}.")
+        low, high, step = SLIDERS[name].low, SLIDERS[name].high, SLIDERS[name].step
+        if not low <= value <= high or (value - low) % step:
+            raise ValueError(f"{name} is {value}; choose {low} to {high} in steps of {step}.")
     return Explorable(
         preset,
         _world()
@@ -165,8 +159,8 @@ def explore(
 
 def script() -> str:
     """Return the figure's script, one module without imports, of which ``mount`` is the entry."""
-    parts = [_part(name) for name in ("model.mjs", "picture.mjs", "cases.mjs", "panel.mjs")]
-    whole = re.sub(r"^import .*$|^export ", "", "\n".join(parts), flags=re.MULTILINE)
+    whole = "\n".join(_part(f"{name}.mjs") for name in _PARTS)
+    whole = re.sub(r"^import .*$|^export ", "", whole, flags=re.MULTILINE)
     return f"const STYLE = {json.dumps(_part('style.css'))};\n{whole}"
 
 

@@ -1,12 +1,7 @@
-// Cases to predict. Each starts from the book's world with `from` changed, and changes `to` then;
-// the reader says beforehand which way `slope` will go. Every number is computed when it is said.
+import { points } from "./words.mjs";
 
-export function points(value, sign = "+", digits = 2) {
-  if (!Number.isFinite(value)) return "–";
-  const text = Math.abs(value).toFixed(digits);
-  if (!/[1-9]/.test(text)) return text;
-  return (value < 0 ? "−" : sign) + text;
-}
+// Cases to predict. Each starts from the book's world with `from` changed, and changes `to` then;
+// the reader says beforehand which way `slope` will go.
 
 const percent = (share) => `${Math.round(100 * share)} %`;
 

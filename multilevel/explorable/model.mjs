@@ -1,5 +1,5 @@
 // Data and fits of the explorable: pure functions of numbers, which know nothing of the page.
-// tests/test_explorable.py runs them in V8 and compares them with the package.
+// tests/test_explore.py runs them in V8 and compares them with the package.
 
 // Quantile of the standard normal distribution for 1e-11 < p < 1 - 1e-11, to 1e-15.
 // Source: Wichura (1988), algorithm AS 241, doi:10.2307/2347330.

@@ -135,7 +135,7 @@ export function drawCloud(canvas, { x, y, sizes }, fits) {
     ctx.beginPath();
     let [left, right, peak] = [10, 0, -Infinity]; // peak: of the patients near the left end
     for (const end = i + n; i < end; i++) {
-      outline(ctx, Math.min(j, 2) % (NAMED[j] ? 3 : 1), X(x[i]), Y(y[i]), r);
+      outline(ctx, NAMED[j] ? j : 0, X(x[i]), Y(y[i]), r);
       left = Math.min(left, x[i]);
       right = Math.max(right, x[i]);
     }
@@ -191,15 +191,8 @@ export function drawSweep(canvas, { slider, values, slopes, se, now }) {
     log,
   });
   const { ctx, X, Y, colour, line } = axes;
-  line(
-    [
-      [now, low],
-      [now, high],
-    ],
-    "muted",
-    1,
-    [],
-  );
+  const upright = [low, high].map((y) => [now, y]);
+  line(upright, "muted", 1, []);
   const known = values.map((_, i) => i).filter((i) => Number.isFinite(se[i]));
   ctx.beginPath();
   for (const i of known) ctx.lineTo(X(values[i]), Y(slopes.between[i] + se[i]));
