@@ -9,6 +9,8 @@ from scipy.optimize import minimize, root
 
 from multilevel.sums import HospitalSums, Optimum
 
+# In units of the deviance: less than this is rounding.
+_SAME = 1e-8
 _LOWER = np.tril_indices(2)
 
 
@@ -108,8 +110,9 @@ class _Likelihood(NamedTuple):
         with np.errstate(all="ignore"):  # a step too far overflows, and is not kept
             ends = [minimize(self.with_gradient, start, jac=True).x for start in starts]
             best = min(ends, key=lambda theta: self.with_gradient(theta)[0])
-            polished = root(lambda theta: self.with_gradient(theta)[1], best).x
-            return min([best, polished], key=lambda theta: self.with_gradient(theta)[0])
+            polished = root(lambda theta: self.with_gradient(theta)[1], best, tol=1e-13).x
+            rise = self.with_gradient(polished)[0] - self.with_gradient(best)[0]
+        return polished if rise < _SAME else best
 
 
 def fit_slope(sums: HospitalSums, reml: bool) -> Optimum:

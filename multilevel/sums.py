@@ -86,7 +86,8 @@ def hospital_sums(
     values = np.hstack([basis, outcomes - basis @ least_squares])
     total = (values[:, p:] ** 2).sum(axis=0)
     spread = ((outcomes - outcomes.mean(axis=0)) ** 2).sum(axis=0)
-    for r in np.flatnonzero(total <= 1e-18 * spread):
+    rounding = 1e-28 * (outcomes**2).sum(axis=0)
+    for r in np.flatnonzero(total <= 1e-18 * spread + rounding):
         raise ValueError(
             f"Outcome {r} of y is constant, or the predictors explain it exactly, so no variance "
             "is left to share out; choose one that varies, and fewer predictors."
@@ -170,7 +171,7 @@ def _numbers(values: np.ndarray, name: str) -> np.ndarray:
         raise ValueError(f"{name} does not hold numbers; convert it, or code it 0/1.") from error
     array = array.reshape(len(array), -1)
     wrong = (~np.isfinite(array)).sum(axis=0)
-    for column in np.flatnonzero(wrong):
+    for column in np.flatnonzero(wrong).tolist():
         label = values.columns[column] if isinstance(values, pd.DataFrame) else column
         raise ValueError(
             f"Column {label!r} of {name} holds {wrong[column]} value(s) that are missing or "
