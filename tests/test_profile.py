@@ -125,7 +125,7 @@ def test_every_field_is_what_a_dense_matrix_gives(with_slope, reml):
 @pytest.mark.parametrize("reml", [True, False])
 @pytest.mark.parametrize("with_slope", [False, True])
 def test_no_variance_near_by_is_more_likely(with_slope, reml):
-    y, x, group, predictor = hospitals(1, [1, 2, 5, 9, 14, 4, 7, 6, 6, 8], tau=4, slope_sd=2.0)
+    y, x, group, predictor = hospitals(2, [1, 2, 5, 9, 14, 4, 7, 6, 6, 8], tau=4, slope_sd=2.0)
     fit = profile_reml(y, x, group, slope=predictor if with_slope else None, reml=reml)
     z = x if with_slope else x[:, :1]
     factor = np.linalg.cholesky(fit.random_effects_covariance) / fit.sigma
