@@ -105,14 +105,20 @@ class _Likelihood(NamedTuple):
     def lowest(self) -> np.ndarray:
         """Return the parameters of the lowest deviance.
 
-        A search by gradients from the best point of each family, since small data can have
-        several valleys. Then the root of the gradient near the lowest end: the deviance itself
-        is too flat there to tell more than half of the digits.
+        A few steps from the best point of each family, since small data can have several
+        valleys; a search by gradients from where the lowest ended; then the root of the gradient
+        near by, because the deviance itself is too flat there to tell more than half of the digits.
         """
         starts = [family[self.at(family).deviance.argmin()] for family in _FAMILIES]
         with np.errstate(all="ignore"):  # a step too far overflows, and is not kept
-            ends = [minimize(self.with_gradient, start, jac=True).x for start in starts]
-            best = min(ends, key=lambda theta: self.with_gradient(theta)[0])
+            tries = [
+                minimize(
+                    self.with_gradient, start, jac=True, method="L-BFGS-B", options={"maxiter": 8}
+                )
+                for start in starts
+            ]
+            lowest = min(tries, key=lambda end: end.fun).x
+            best = minimize(self.with_gradient, lowest, jac=True, method="BFGS").x
             polished = root(lambda theta: self.with_gradient(theta)[1], best, tol=1e-13).x
             rise = self.with_gradient(polished)[0] - self.with_gradient(best)[0]
         return polished if rise < _SAME else best
