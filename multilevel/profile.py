@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from multilevel.arrays import Arrays, Optimum, read_arrays
 from multilevel.profile_intercept import fit_intercept
 from multilevel.profile_slope import fit_slope
+from multilevel.sums import HospitalSums, Optimum, hospital_sums
 
 
 @dataclass(frozen=True)
@@ -91,30 +91,29 @@ def profile_reml(
     >>> [round(float(value), 1) for value in (*fit.fixed_effects.mean(axis=0), fit.sigma.mean())]
     [50.0, 2.0, 6.0]
     """
-    arrays = read_arrays(y, X, groups, slope)
-    found = (fit_intercept if slope is None else fit_slope)(arrays, reml)
-    estimates = _estimates(arrays, reml, found)
+    sums = hospital_sums(y, X, groups, slope)
+    found = (fit_intercept if slope is None else fit_slope)(sums, reml)
+    estimates = _estimates(sums, reml, found)
     if np.ndim(y) == 1:
         estimates = {name: value[0] for name, value in estimates.items()}
-    return ProfileFit(**estimates, hospitals=arrays.hospitals, names=arrays.names, reml=reml)
+    return ProfileFit(**estimates, hospitals=sums.hospitals, names=sums.names, reml=reml)
 
 
-def _estimates(arrays: Arrays, reml: bool, optimum: Optimum) -> dict[str, np.ndarray]:
+def _estimates(sums: HospitalSums, reml: bool, optimum: Optimum) -> dict[str, np.ndarray]:
     """Return the fields of a fit with a leading axis of outcomes, in the units of the data."""
-    n, p = arrays.basis.shape
-    divisor = n - p if reml else n
+    divisor = sums.n_obs - len(sums.names) if reml else sums.n_obs
     variance = optimum.residual_sum / divisor
     minus_two = optimum.log_determinant + divisor * (1 + np.log(2 * np.pi * variance))
     if reml:
         minus_two += np.linalg.slogdet(optimum.gram)[1]
-        minus_two += 2 * np.log(np.abs(np.diag(arrays.triangle))).sum()
-    inverse = np.linalg.inv(arrays.triangle)
+        minus_two += 2 * np.log(np.abs(np.diag(sums.triangle))).sum()
+    inverse = np.linalg.inv(sums.triangle)
     covariance = variance[:, None, None] * (inverse @ np.linalg.inv(optimum.gram) @ inverse.T)
-    back = np.linalg.inv(arrays.rotation)
+    back = np.linalg.inv(sums.rotation)
     between = variance[:, None, None] * (back @ optimum.relative @ back.T)
     effects = optimum.effects @ back.T
     return {
-        "fixed_effects": (arrays.least_squares.T + optimum.step) @ inverse.T,
+        "fixed_effects": (sums.least_squares.T + optimum.step) @ inverse.T,
         "standard_errors": np.sqrt(np.diagonal(covariance, axis1=1, axis2=2)),
         "covariance": covariance,
         "random_effects_covariance": between,
