@@ -9,6 +9,8 @@ from scipy.optimize import minimize, root
 
 from multilevel.sums import HospitalSums, Optimum
 
+# In units of the deviance: less than this is rounding.
+_SAME = 1e-8
 _LOWER = np.tril_indices(2)
 
 
@@ -35,10 +37,9 @@ class _Point(NamedTuple):
 
     deviance: np.ndarray  # (M,), -2 log-likelihood up to a constant
     log_determinant: np.ndarray  # (M,), log |V / σ²|
-    weight: np.ndarray  # (M, J, 2, 2), K
+    inverse: np.ndarray  # (M, 3, J), the entries 00, 01 and 11 of K
     gram: np.ndarray  # (M, p, p), Q'V⁻¹Q
-    step: np.ndarray  # (M, p, 1), coefficients
-    rest: np.ndarray  # (M, J, 2, 1), what they leave of the lines
+    step: np.ndarray  # (M, p), coefficients of Q
     residual_sum: np.ndarray  # (M,)
 
 
@@ -47,87 +48,121 @@ class _Likelihood(NamedTuple):
 
     They are the lower triangle of Λ, with Ψ = Λ Λ' the covariance of the random effects relative to
     σ². The line of a hospital varies by σ² (I + F'Ψ F), and independently of the deviations
-    from it; K is the inverse of the matrix in brackets.
+    from it; K is the inverse of the matrix in brackets. Products of 2 x 2 matrices are written out
+    by their entries, so that each is one operation for all hospitals.
     """
 
-    sums: HospitalSums
-    outcome: int
+    root: np.ndarray  # (3, J), the entries 00, 10 and 11 of F
+    products: np.ndarray  # (3 J, (p + 1)²), cross-products of (Q, e), by the entries of K
+    within: np.ndarray  # (p + 1, p + 1), those of deviations from the lines
     divisor: int  # of the residual sum
     reml: bool
 
     def at(self, theta: np.ndarray) -> _Point:
         """Solve for the fixed effects at (M, 3) parameters."""
-        sums, r, (m, p) = self.sums, self.outcome, (len(theta), len(self.sums.names))
-        factor = _factor(theta)[:, None]
-        spread = sums.root.swapaxes(1, 2) @ factor
-        middle = np.eye(2) + spread @ spread.swapaxes(2, 3)
-        # det(I + BB') = 1 + tr(BB') + det(B)²: a sum of positive numbers, which stays exact where
-        # the matrix is nearly singular. And the inverse of a 2 x 2 matrix by its trace.
-        trace = np.trace(middle, axis1=2, axis2=3)
-        diagonals = np.diagonal(sums.root * factor, axis1=2, axis2=3)
-        determinant = trace - 1 + diagonals.prod(axis=2) ** 2
-        weight = (trace[..., None, None] * np.eye(2) - middle) / determinant[..., None, None]
+        (l00, l10, l11), (f00, f10, f11) = theta.T[:, :, None], self.root
+        # With B = F'Λ, det(I + BB') = 1 + tr(BB') + det(B)²: a sum of positive numbers, which
+        # stays exact where the matrix is nearly singular.
+        b00, b01, b10, b11 = f00 * l00 + f10 * l10, f10 * l11, f11 * l10, f11 * l11
+        m00, m01, m11 = 1 + b00**2 + b01**2, b00 * b10 + b01 * b11, 1 + b10**2 + b11**2
+        determinant = m00 + m11 - 1 + (f00 * l00 * b11) ** 2
+        inverse = np.stack([m11, -m01, m00], axis=1) / determinant[:, None]
 
-        lines, own = sums.lines, sums.outcome_lines[:, :, [r]]
-        weighted = (weight @ lines).reshape(m, -1, p).swapaxes(1, 2)
-        gram = sums.gram + weighted @ lines.reshape(-1, p)
-        cross = sums.cross[:, [r]] + weighted @ own.reshape(-1, 1)
-        step = np.linalg.solve(gram, cross)
-        square = sums.square[r] + (own * (weight @ own)).sum(axis=(1, 2, 3))
-        residual_sum = square - (cross * step).sum(axis=(1, 2))
+        total = inverse.reshape(len(theta), -1) @ self.products
+        total = self.within + total.reshape(-1, *self.within.shape)
+        gram, cross, square = total[:, :-1, :-1], total[:, :-1, -1], total[:, -1, -1]
+        step = np.linalg.solve(gram, cross[:, :, None])[:, :, 0]
+        residual_sum = square - (cross * step).sum(axis=1)
         log_determinant = np.log(determinant).sum(axis=1)
         deviance = log_determinant + self.divisor * np.log(residual_sum)
         if self.reml:
             deviance += np.linalg.slogdet(gram)[1]
-        rest = own - lines @ step[:, None]
-        return _Point(deviance, log_determinant, weight, gram, step, rest, residual_sum)
+        return _Point(deviance, log_determinant, inverse, gram, step, residual_sum)
 
     def with_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the deviance at (3,) parameters and its derivatives."""
-        deviance, _, weight, gram, _, rest, residual_sum = (
-            part[0] for part in self.at(theta[None])
-        )
-        through = self.sums.root @ weight  # Z'V⁻¹ is F K times the line
-        rest = through @ rest
-        slope = (through @ self.sums.root.swapaxes(1, 2)).sum(axis=0)
-        slope -= self.divisor / residual_sum * (rest @ rest.swapaxes(1, 2)).sum(axis=0)
+        point = self.at(theta[None])
+        # The derivatives for the entries of K: N, with the off-diagonal entry twice.
+        weight = np.append(-point.step[0], 1)
+        weight = self.divisor / point.residual_sum * np.outer(weight, weight)
         if self.reml:
-            lines = through @ self.sums.lines
-            slope -= (lines @ np.linalg.inv(gram) @ lines.swapaxes(1, 2)).sum(axis=0)
-        # This was the derivative for Ψ; the chain rule makes it one for Λ.
-        return deviance, (2 * slope @ _factor(theta))[_LOWER]
+            weight[:-1, :-1] += np.linalg.inv(point.gram[0])
+        n00, twice_n01, n11 = (self.products @ weight.ravel()).reshape(3, -1)
+        n01 = twice_n01 / 2
+        # For I + F'Ψ F they are H = K - K N K, for Ψ they are F H F', and for Λ twice F H F'Λ.
+        (k00, k01, k11), (f00, f10, f11) = point.inverse[0], self.root
+        kn00, kn01 = k00 * n00 + k01 * n01, k00 * n01 + k01 * n11
+        kn10, kn11 = k01 * n00 + k11 * n01, k01 * n01 + k11 * n11
+        h00 = k00 - kn00 * k00 - kn01 * k01
+        h01 = k01 - kn00 * k01 - kn01 * k11
+        h11 = k11 - kn10 * k01 - kn11 * k11
+        fh10 = f10 * h00 + f11 * h01
+        slope00, slope01 = f00 @ (h00 * f00), f00 @ fh10
+        slope11 = fh10 @ f10 + (f10 * h01 + f11 * h11) @ f11
+        slope = np.array([[slope00, slope01], [slope01, slope11]])
+        return point.deviance[0], (2 * slope @ _factor(theta))[_LOWER]
 
     def lowest(self) -> np.ndarray:
         """Return the parameters of the lowest deviance.
 
-        A search by gradients from the best point of each family, since small data can have
-        several valleys. Then the root of the gradient near the lowest end: the deviance itself
-        is too flat there to tell more than half of the digits.
+        A few steps from the best point of each family, since small data can have several
+        valleys; a search by gradients from where the lowest ended; then the root of the gradient
+        near by, because the deviance itself is too flat there to tell more than half of the digits.
         """
         starts = [family[self.at(family).deviance.argmin()] for family in _FAMILIES]
         with np.errstate(all="ignore"):  # a step too far overflows, and is not kept
-            ends = [minimize(self.with_gradient, start, jac=True).x for start in starts]
-            best = min(ends, key=lambda theta: self.with_gradient(theta)[0])
-            polished = root(lambda theta: self.with_gradient(theta)[1], best).x
-            return min([best, polished], key=lambda theta: self.with_gradient(theta)[0])
+            tries = [
+                minimize(
+                    self.with_gradient, start, jac=True, method="L-BFGS-B", options={"maxiter": 8}
+                )
+                for start in starts
+            ]
+            lowest = min(tries, key=lambda end: end.fun).x
+            best = minimize(self.with_gradient, lowest, jac=True, method="BFGS").x
+            polished = root(lambda theta: self.with_gradient(theta)[1], best, tol=1e-13).x
+            rise = self.with_gradient(polished)[0] - self.with_gradient(best)[0]
+        return polished if rise < _SAME else best
 
 
 def fit_slope(sums: HospitalSums, reml: bool) -> Optimum:
     """Return the optimum for each of R outcomes, one after the other."""
-    divisor = sums.n_obs - len(sums.names) if reml else sums.n_obs
     optima = []
-    for outcome in range(len(sums.square)):
-        likelihood = _Likelihood(sums, outcome, divisor, reml)
+    for r in range(len(sums.square)):
+        likelihood = _likelihood(sums, r, reml)
         theta = likelihood.lowest()
         point = likelihood.at(theta[None])
+        rest = sums.outcome_lines[:, :, r] - sums.lines @ point.step[0]
+        k00, k01, k11 = point.inverse[0]
+        weighted = np.array([[k00, k01], [k01, k11]]).transpose(2, 0, 1) @ rest[:, :, None]
         relative = _factor(theta) @ _factor(theta).T
-        effects = relative @ sums.root @ point.weight[0] @ point.rest[0]
-        fields = point.log_determinant, point.gram, point.step[..., 0], point.residual_sum
-        optima.append((relative, *(field[0] for field in fields), effects[:, :, 0]))
+        effects = (relative @ sums.root @ weighted)[:, :, 0]
+        fields = point.log_determinant, point.gram, point.step, point.residual_sum
+        optima.append((relative, *(field[0] for field in fields), effects))
     return Optimum(*map(np.array, zip(*optima, strict=True)))
 
 
+def _likelihood(sums: HospitalSums, r: int, reml: bool) -> _Likelihood:
+    p = len(sums.names)
+    mean, slope = np.dstack([sums.lines, sums.outcome_lines[:, :, r]]).swapaxes(0, 1)
+    both = mean[:, :, None] * slope[:, None, :]
+    products = np.concatenate(
+        [
+            mean[:, :, None] * mean[:, None, :],
+            both + both.swapaxes(1, 2),
+            slope[:, :, None] * slope[:, None, :],
+        ]
+    )
+    cross = sums.cross[:, [r]]
+    return _Likelihood(
+        np.array([sums.root[:, 0, 0], sums.root[:, 1, 0], sums.root[:, 1, 1]]),
+        products.reshape(-1, (p + 1) ** 2),
+        np.block([[sums.gram, cross], [cross.T, sums.square[r]]]),
+        sums.n_obs - p if reml else sums.n_obs,
+        reml,
+    )
+
+
 def _factor(theta: np.ndarray) -> np.ndarray:
-    factor = np.zeros((*theta.shape[:-1], 2, 2))
-    factor[..., *_LOWER] = theta
+    factor = np.zeros((2, 2))
+    factor[_LOWER] = theta
     return factor
