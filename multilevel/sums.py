@@ -123,7 +123,8 @@ def hospital_sums(
     spread = np.where(spread > _ROUNDING, spread, 0)
     gram, cross = np.diag(spread), np.where(spread[:, None] > 0, turn.T @ cross, 0)
     return HospitalSums(
-        names, hospitals, sizes[:, 0], n, (turn.T @ triangle) * lengths, turn.T @ least_squares, rotation, root,
+        names, hospitals, sizes[:, 0], n, (turn.T @ triangle) * lengths,
+        turn.T @ least_squares, rotation, root,
         lines[:, :, :p] @ turn, lines[:, :, p:], gram, cross, square,
     )  # fmt: skip
 

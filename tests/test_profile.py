@@ -379,6 +379,7 @@ def test_the_data_are_not_changed(example):
 
 # --- bad input -------------------------------------------------------------------------------
 
+
 def test_a_predictor_beside_the_means_of_hospitals_equals_the_within_between_form():
     # three hospitals of a hundred: at the largest variance ratio of the search the means hardly
     # count, and beside the raw predictor rounding once made their matrix singular
