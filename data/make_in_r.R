@@ -7,7 +7,6 @@ here <- dirname(sub("--file=", "", grep("--file=", args, value = TRUE)))
 three <- read.csv(file.path(here, "hospitals_3.csv"))
 forty <- read.csv(file.path(here, "hospitals_40.csv"))
 unbalanced <- read.csv(file.path(here, "hospitals_40_unbalanced.csv"))
-pupils <- read.csv(file.path(here, "pupils.csv"))
 unbalanced$sev_within <-
   unbalanced$symptom_severity - ave(unbalanced$symptom_severity, unbalanced$hospital)
 unbalanced$staff_c <- unbalanced$staff_quality - 5
@@ -15,6 +14,7 @@ sleep <- read.csv(file.path(here, "sleepstudy.csv"))
 stopifnot(all.equal(sleep$reaction_ms, sleepstudy$Reaction), # the file is lme4's
           sleep$days == sleepstudy$Days, sleep$subject == sleepstudy$Subject)
 sleep <- subset(transform(sleep, nights = days - 2), nights >= 0)
+pupils <- read.csv(file.path(here, "pupils.csv"))
 three$sev_mean <- ave(three$symptom_severity, three$hospital)
 three$sev_within <- three$symptom_severity - three$sev_mean
 forty$sev_mean <- ave(forty$symptom_severity, forty$hospital)
@@ -73,15 +73,6 @@ ask("forty_null", "lmer(will_to_live ~ 1 + (1 | hospital), data = forty)", inter
 ask("unbalanced_null", "lmer(will_to_live ~ 1 + (1 | hospital), data = unbalanced)")
 ask("unbalanced_staff",
     "lmer(will_to_live ~ staff_quality + (1 | hospital), data = unbalanced)")
-ask("forty_severity", "lmer(will_to_live ~ symptom_severity + (1 | hospital), data = forty)")
-ask("forty_within_between",
-    "lmer(will_to_live ~ sev_within + sev_mean + (1 | hospital), data = forty)")
-ask("forty_mundlak",
-    "lmer(will_to_live ~ symptom_severity + sev_mean + (1 | hospital), data = forty)")
-ask("forty_mundlak_staff",
-    "lmer(will_to_live ~ symptom_severity + sev_mean + staff_quality + (1 | hospital), data = forty)")
-ask("pupils_ses", "lmer(maths ~ ses + (1 | school), data = pupils)")
-ask("pupils_within_between", "lmer(maths ~ ses_within + ses_mean + (1 | school), data = pupils)")
 ask("unbalanced_intercepts",
     "lmer(will_to_live ~ sev_within + staff_c + (1 | hospital), data = unbalanced)",
     effects = TRUE)
@@ -132,7 +123,6 @@ ask_numbers("forty_resilience", "logLik(lmer) - logLik(lm, REML = TRUE)", c(
   f_value = anova(lm(resilience ~ hospital, data = forty))[["F value"]][1]
 ))
 
-forty$sev_within <- forty$symptom_severity - ave(forty$symptom_severity, forty$hospital)
 forty$sev_mean_c <- ave(forty$symptom_severity, forty$hospital) - 5
 forty$staff_c <- forty$staff_quality - 5
 forty$resilience_c <- forty$resilience - 5
@@ -141,8 +131,6 @@ ask("forty_cross_level", paste(
   "+ (sev_within | hospital), data = forty)"
 ))
 
-forty$sev_mean <- ave(forty$symptom_severity, forty$hospital)
-forty$sev_within <- forty$symptom_severity - forty$sev_mean
 diagnosed <- will_to_live ~ sev_within + sev_mean + staff_quality + resilience
 r2 <- performance::r2_nakagawa(lmer(update(diagnosed, . ~ . + (1 | hospital)), data = forty))
 r2_slope <- performance::r2_nakagawa(
@@ -155,5 +143,14 @@ shares <- c(
 lines[["forty_r_squared"]] <- sprintf(
   '  "forty_r_squared": {"call": "performance::r2_nakagawa(model)", "numbers": %s}', json(shares)
 )
+ask("forty_severity", "lmer(will_to_live ~ symptom_severity + (1 | hospital), data = forty)")
+ask("forty_within_between",
+    "lmer(will_to_live ~ sev_within + sev_mean + (1 | hospital), data = forty)")
+ask("forty_mundlak",
+    "lmer(will_to_live ~ symptom_severity + sev_mean + (1 | hospital), data = forty)")
+ask("forty_mundlak_staff",
+    "lmer(will_to_live ~ symptom_severity + sev_mean + staff_quality + (1 | hospital), data = forty)")
+ask("pupils_ses", "lmer(maths ~ ses + (1 | school), data = pupils)")
+ask("pupils_within_between", "lmer(maths ~ ses_within + ses_mean + (1 | school), data = pupils)")
 
 cat("{\n", paste(lines, collapse = ",\n"), "\n}\n", sep = "")
