@@ -223,7 +223,7 @@ def test_a_copied_link_brings_the_values_back(open_page):
 
 def test_a_browser_that_does_not_copy_shows_the_link(open_page):
     figure = Figure(open_page())
-    figure.page.evaluate("navigator.clipboard.writeText = () => Promise.reject(Error('no'))")
+    figure.page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject('no'); }")
     figure.button("Copy link to these values").click()
     shown = figure.box.get_by_label("Link to these values")
     shown.wait_for()
@@ -250,6 +250,19 @@ def test_a_question_breaks_no_accessibility_rule(open_page, scheme, width):
     page.evaluate(AXE)
     found = page.evaluate(RUN_AXE.replace("document, options", '".explorable", options'), WCAG)
     assert [(rule["id"], node["html"][:150]) for rule in found for node in rule["nodes"]] == []
+
+
+def test_the_figure_does_not_make_a_phone_scroll_sideways(open_page):
+    figure = Figure(open_page(viewport=PHONE))
+    figure.button("Two patients each").click()
+    figure.button("It rises").click()
+    figure.case().get_by_text("As you said, it rises").wait_for()
+    page = "document.documentElement"
+    assert figure.page.evaluate(f"{page}.scrollWidth - {page}.clientWidth") == 0
+    # a table that is too wide would be clipped without the page scrolling
+    box = figure.box.bounding_box()
+    for table in figure.box.locator("table").all():
+        assert table.bounding_box()["width"] <= box["width"] + 1
 
 
 def test_the_picture_changes_colours_with_the_theme(figure):
