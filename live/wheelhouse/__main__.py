@@ -10,7 +10,7 @@ from pathlib import Path
 
 from live.wheelhouse import lockfile, repack, sources
 from live.wheelhouse.parts import OFFICIAL
-from live.wheelhouse.runtime import quicker
+from live.wheelhouse.runtime import patched
 
 ROOT = Path(__file__).resolve().parents[2]
 LIVE = ROOT / ".live"
@@ -41,15 +41,16 @@ def main() -> None:
     for folder in (cache, build, site / "pyodide"):
         folder.mkdir(parents=True, exist_ok=True)
 
-    files = sources.runtime(cache)
-    official = sources.official_lock(files)
+    files = sources.npm("pyodide", sources.PYODIDE, cache)
+    fzstd = sources.npm("fzstd", "0.1.1", cache)["umd/index.js"]
+    official = json.loads(files["pyodide-lock.json"])
     packages = official["packages"]
     wheels = {**sources.official(OFFICIAL, packages, cache), **sources.from_pypi(cache)}
     wheels["multilevel"] = sources.our_own(ROOT, build)
 
     target = site / "pyodide"
     for name in RUNTIME:
-        data = quicker(files[name]) if name == "pyodide.asm.js" else files[name]
+        data = patched(name, files[name], fzstd) if name.endswith("js") else files[name]
         (target / name).write_bytes(data)
     (build / "original").mkdir()
     for name, data in files.items():
@@ -66,7 +67,7 @@ def main() -> None:
         stage, rest = stages / name, stages / f"{name}-later"
         version = wheel.name.removesuffix(".zip").split("-")[1]
         if any(stage.rglob("*.pyc")) or any(stage.rglob("*.so")):
-            packed = target / wheel.name
+            packed = target / f"{wheel.name}.zst"
             packed.write_bytes(repack.put_together(stage))
             about = {"version": version}
             if name in OFFICIAL:
@@ -82,7 +83,7 @@ def main() -> None:
                 f"{stem}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}-later\nVersion: {version}\n".encode(),
                 f"{stem}.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: py3-none-any\n",
             }
-            packed = target / f"{stem}-py3-none-any.whl"
+            packed = target / f"{stem}-py3-none-any.whl.zst"
             packed.write_bytes(repack.put_together(rest, **info))
             tops = repack.modules(rest)
             entries[f"{name}-later"] = lockfile.entry(f"{name}-later", packed, version=version, imports=[], depends=[])
@@ -92,10 +93,10 @@ def main() -> None:
     lockfile.write_lock(target / "pyodide-lock.json", official, entries)
 
     hook = Path(__file__).with_name("later.py").read_text().replace("WHEELS = {}", f"WHEELS = {later!r}")
-    (target / "python_stdlib.zip").write_bytes(repack.put_together(stages / "stdlib", **{"sitecustomize.py": hook.encode()}))
+    (target / "python_stdlib.zip.zst").write_bytes(repack.put_together(stages / "stdlib", **{"sitecustomize.py": hook.encode()}))
 
     needed = lockfile.closure(["multilevel"], entries)
-    start = [*RUNTIME, "python_stdlib.zip", "pyodide-lock.json", *(entries[name]["file_name"] for name in needed)]
+    start = [*RUNTIME, "python_stdlib.zip.zst", "pyodide-lock.json", *(entries[name]["file_name"] for name in needed)]
     manifest = lockfile.write_manifest(site, [f"pyodide/{name}" for name in start if name != "pyodide.js"])
     print(f"{manifest['bytes'] / 1e6:.1f} MB, {manifest['gzip'] / 1e6:.1f} MB gzipped, version {manifest['version']}")
 

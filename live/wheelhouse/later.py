@@ -42,9 +42,11 @@ def install(wheel, digest):
         request.send()
     except Exception as error:
         raise ModuleNotFoundError(f"{wheel} could not be downloaded: are you offline?") from error
-    if request.status != 200 or hashlib.sha256(request.response.to_bytes()).hexdigest() != digest:
+    data = js.Uint8Array.new(request.response)
+    if request.status != 200 or hashlib.sha256(data.to_bytes()).hexdigest() != digest:
         raise ModuleNotFoundError(f"{wheel} is not what this site should have. Reload the page.")
-    unpack_buffer(request.response, filename=wheel, extract_dir=get_install_dir())
+    name = wheel.removesuffix(".zst")
+    unpack_buffer(js.unzstd(data), filename=name, extract_dir=get_install_dir())
 
 
 if WHEELS:

@@ -48,7 +48,7 @@ DROP = {
     "matplotlib": [
         r"matplotlib/mpl-data/(sample_data|images|plot_directive|fonts/afm|fonts/pdfcorefonts)/",
         # Figures are set in DejaVu Sans, formulas in it and in STIX and Computer Modern.
-        r"matplotlib/mpl-data/fonts/ttf/DejaVu(Serif|SansMono|Sans-BoldOblique)",
+        r"matplotlib/mpl-data/fonts/ttf/DejaVu(Serif|SansMono-|Sans-BoldOblique)",
         r"matplotlib/mpl-data/fonts/ttf/STIX\w+Bol",
         r"matplotlib/mpl-data/fonts/ttf/Humor",
         # Windows of a desktop.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import subprocess
 import sys
@@ -14,8 +13,11 @@ import zipfile
 from pathlib import Path
 
 PYODIDE = "0.28.3"
-# The root of trust: the hash of the runtime's npm package, whose lock has the hashes of the wheels.
-PYODIDE_SHA256 = "bc3accb122c2c5d840b26ce56b100a21ab94aea4fe387a5b5c072ec6a88b7a62"
+NPM = {
+    # The root of trust: the lock in this package has the hashes of the official wheels.
+    ("pyodide", PYODIDE): "bc3accb122c2c5d840b26ce56b100a21ab94aea4fe387a5b5c072ec6a88b7a62",
+    ("fzstd", "0.1.1"): "5ed2ee2d3439067be211d0093292c708a831045372342c897437e5a4997c45c5",
+}
 RELEASE = f"https://cdn.jsdelivr.net/pyodide/v{PYODIDE}/full/"
 # Wheels on PyPI that carry the official files along, for networks that reach PyPI and npm only.
 CARRIERS = ("open-webui==0.9.6", "open-webui==0.8.12")
@@ -50,12 +52,12 @@ def run(command: list[str], **options) -> None:
         raise RuntimeError(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
 
 
-def runtime(cache: Path) -> dict[str, bytes]:
-    """Return the files of Pyodide's npm package, by name."""
-    package = cache / f"pyodide-{PYODIDE}.tgz"
+def npm(name: str, version: str, cache: Path) -> dict[str, bytes]:
+    """Return the files of one of the npm packages above, by name."""
+    package = cache / f"{name}-{version}.tgz"
     if not package.exists():
-        run(["npm", "pack", f"pyodide@{PYODIDE}"], cwd=cache)
-    checked(package.read_bytes(), PYODIDE_SHA256, package.name)
+        run(["npm", "pack", f"{name}@{version}"], cwd=cache)
+    checked(package.read_bytes(), NPM[name, version], package.name)
     with tarfile.open(package) as files:
         return {
             member.name.removeprefix("package/"): files.extractfile(member).read()
@@ -127,7 +129,3 @@ def our_own(root: Path, target: Path) -> Path:
         run([*PIP, "wheel", "--no-deps", "--no-build-isolation", f"--wheel-dir={target}", folder])
     return next(target.glob("multilevel-*.whl"))
 
-
-def official_lock(files: dict[str, bytes]) -> dict:
-    """Return Pyodide's own lock, from the files of its npm package."""
-    return json.loads(files["pyodide-lock.json"])
