@@ -36,5 +36,4 @@ try {
 }
 const ran = cpu();
 const seconds = { start: started, load: loaded - started, run: ran - loaded };
-console.log(JSON.stringify({ value, error, fetched, seconds }));
-process.exit(0);
+process.stdout.write(JSON.stringify({ value, error, fetched, seconds }) + "\n", () => process.exit(0));

@@ -2,103 +2,83 @@
 
 from __future__ import annotations
 
-import email
 import json
 import os
 import shutil
 from pathlib import Path
 
-from live.wheelhouse import lockfile, repack, sources
+from live.wheelhouse import lock, notices, sources
+from live.wheelhouse.pack import Packer, take_apart
 from live.wheelhouse.parts import OFFICIAL
-from live.wheelhouse.runtime import patched
+from live.wheelhouse.runtime import STDLIB, patched
 
 ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).parent
 LIVE = ROOT / ".live"
-RUNTIME = ("pyodide.js", "pyodide.mjs", "pyodide.asm.js", "pyodide.asm.wasm")
 SITE_PACKAGES = "/lib/python3.13/site-packages"
 
 
-def dist_info(folder: Path) -> Path:
-    return next(folder.glob("*.dist-info"))
+def compile_all(runtime: dict[str, bytes], build: Path) -> None:
+    """Replace all sources by bytecode, but keep those of our own package for readers."""
+    original = build / "original"
+    original.mkdir()
+    for name, data in runtime.items():
+        (original / name).write_bytes(data)
+    packages = [folder.name for folder in sorted((build / "stages").iterdir())]
+    homes = dict.fromkeys(packages, SITE_PACKAGES) | {"stdlib": "/lib/python313.zip"}
+    jobs = json.dumps({"homes": homes, "keep_source": ["multilevel"]})
+    program = str(HERE / "precompile.mjs")
+    sources.run(["node", program, str(original), str(build / "stages"), jobs])
 
 
-def compile_all(runtime: Path, build: Path) -> None:
-    """Replace sources by bytecode; keep the sources of our own package, for readers."""
-    folders = sorted(path.name for path in build.iterdir() if path.name != "stdlib")
-    jobs = {
-        "folders": [["stdlib", "/lib/python313.zip"], *([name, SITE_PACKAGES] for name in folders)],
-        "keep_source": ["multilevel"],
+def build(cache: Path, work: Path, site: Path) -> dict:
+    """Fill ``site`` from empty, and return its manifest."""
+    target = site / "pyodide"
+    for folder in (work, target):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    cache.mkdir(parents=True, exist_ok=True)
+
+    runtime = sources.npm("pyodide", cache)
+    fzstd = sources.npm("fzstd", cache)
+    official = json.loads(runtime["pyodide-lock.json"])
+    wheels = {
+        **sources.official(OFFICIAL, official["packages"], cache),
+        **sources.from_pypi(cache),
+        **sources.kernel(),
+        "multilevel": sources.our_own(ROOT, work),
     }
-    program = Path(__file__).with_name("precompile.mjs")
-    sources.run(["node", str(program), str(runtime), str(build), json.dumps(jobs)])
+    (work / "stdlib.zip").write_bytes(runtime["python_stdlib.zip"])
+    for name, wheel in {**wheels, "stdlib": work / "stdlib.zip"}.items():
+        take_apart(name, wheel, work / "stages")
+    compile_all(runtime, work)
+
+    packer = Packer(work / "stages", target, cache / "packed", official["packages"])
+    for name, wheel in wheels.items():
+        packer.add(name, wheel)
+    packer.add_missing("sqlite3", "the book's Python has no database; IPython asks for one")
+    packer.add_stdlib(STDLIB, official["info"]["python"], (HERE / "later.py").read_text())
+    lock.write_lock(target / "pyodide-lock.json", official, packer.entries)
+
+    started_with = ["pyodide.mjs", "pyodide.asm.js", "pyodide.asm.wasm"]
+    for name in ["pyodide.js", *started_with]:
+        data = runtime[name]
+        data = data if name.endswith(".wasm") else patched(name, data, fzstd["umd/index.js"])
+        (target / name).write_bytes(data)
+    loaded = lock.closure("multilevel", packer.entries)
+    started_with += [STDLIB, "pyodide-lock.json", *(item["file_name"] for item in loaded)]
+    (site / "THIRD-PARTY-NOTICES.txt").write_text(notices.text(wheels, fzstd["LICENSE"]))
+    return lock.write_manifest(site, [f"pyodide/{name}" for name in started_with])
 
 
 def main() -> None:
+    for program in ("node", "npm"):
+        if shutil.which(program) is None:
+            raise SystemExit(f"{program} is missing. Install Node.js 18 or newer.")
     cache = Path(os.environ.get("LIVE_CACHE", LIVE / "cache"))
-    build, site = LIVE / "build", LIVE / "site"
-    for folder in (build, site / "pyodide"):
-        shutil.rmtree(folder, ignore_errors=True)
-    for folder in (cache, build, site / "pyodide"):
-        folder.mkdir(parents=True, exist_ok=True)
-
-    files = sources.npm("pyodide", sources.PYODIDE, cache)
-    fzstd = sources.npm("fzstd", "0.1.1", cache)["umd/index.js"]
-    official = json.loads(files["pyodide-lock.json"])
-    packages = official["packages"]
-    wheels = {**sources.official(OFFICIAL, packages, cache), **sources.from_pypi(cache)}
-    wheels["multilevel"] = sources.our_own(ROOT, build)
-
-    target = site / "pyodide"
-    for name in RUNTIME:
-        data = patched(name, files[name], fzstd) if name.endswith("js") else files[name]
-        (target / name).write_bytes(data)
-    (build / "original").mkdir()
-    for name, data in files.items():
-        (build / "original" / name).write_bytes(data)
-    stages = build / "stages"
-    (build / "python_stdlib.zip").write_bytes(files["python_stdlib.zip"])
-    repack.take_apart("stdlib", build / "python_stdlib.zip", stages)
-    for name, wheel in wheels.items():
-        repack.take_apart(name, wheel, stages)
-    compile_all(build / "original", stages)
-
-    entries, later = {}, {}
-    for name, wheel in wheels.items():
-        stage, rest = stages / name, stages / f"{name}-later"
-        version = wheel.name.removesuffix(".zip").split("-")[1]
-        if any(stage.rglob("*.pyc")) or any(stage.rglob("*.so")):
-            packed = target / f"{wheel.name}.zst"
-            packed.write_bytes(repack.put_together(stage))
-            about = {"version": version}
-            if name in OFFICIAL:
-                about |= {key: packages[name][key] for key in ("imports", "install_dir", "package_type")}
-                about["depends"] = packages[name]["depends"]
-            else:
-                about["imports"] = repack.modules(stage)
-                about["depends"] = lockfile.requirements((dist_info(stage) / "METADATA").read_bytes(), set(wheels))
-            entries[name] = lockfile.entry(name, packed, **about)
-        if rest.exists():
-            stem = f"{name.replace('-', '_')}_later-{version}"
-            info = {
-                f"{stem}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}-later\nVersion: {version}\n".encode(),
-                f"{stem}.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: py3-none-any\n",
-            }
-            packed = target / f"{stem}-py3-none-any.whl.zst"
-            packed.write_bytes(repack.put_together(rest, **info))
-            tops = repack.modules(rest)
-            entries[f"{name}-later"] = lockfile.entry(f"{name}-later", packed, version=version, imports=[], depends=[])
-            later |= dict.fromkeys(tops, (packed.name, entries[f"{name}-later"]["sha256"]))
-    for item in entries.values():
-        item["depends"] = [name for name in item["depends"] if name in entries]
-    lockfile.write_lock(target / "pyodide-lock.json", official, entries)
-
-    hook = Path(__file__).with_name("later.py").read_text().replace("WHEELS = {}", f"WHEELS = {later!r}")
-    (target / "python_stdlib.zip.zst").write_bytes(repack.put_together(stages / "stdlib", **{"sitecustomize.py": hook.encode()}))
-
-    needed = lockfile.closure(["multilevel"], entries)
-    start = [*RUNTIME, "python_stdlib.zip.zst", "pyodide-lock.json", *(entries[name]["file_name"] for name in needed)]
-    manifest = lockfile.write_manifest(site, [f"pyodide/{name}" for name in start if name != "pyodide.js"])
-    print(f"{manifest['bytes'] / 1e6:.1f} MB, {manifest['gzip'] / 1e6:.1f} MB gzipped, version {manifest['version']}")
+    manifest = build(cache, LIVE / "build", LIVE / "site")
+    megabytes = {kind: f"{manifest[kind] / 1e6:.1f} MB" for kind in ("bytes", "gzip")}
+    print(f"A live page loads {megabytes['bytes']}, {megabytes['gzip']} from a host that gzips.")
 
 
 if __name__ == "__main__":

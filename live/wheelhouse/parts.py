@@ -14,12 +14,13 @@ OFFICIAL = [
     *("contourpy", "cycler", "kiwisolver", "packaging", "pillow", "pyparsing"),
     *("python-dateutil", "pytz", "six"),
     "fonttools",
+    "micropip",  # JupyterLite's kernel asks for it
 ]
 
 # Never shipped: a page cannot use it.
 DROP = {
     "*": [
-        r"**\.(pyi|pxd|pyx|pxi|h|c|cpp|hpp|a|in|orig)$",  # for compilers and type checkers
+        r"**^(?!jedi/).*\.(pyi|pxd|pyx|pxi|h|c|cpp|hpp|a|in|orig)$",  # for compilers and type checkers
         r"**(^|/)(tests?/|test_\w+\.py$|conftest\.py$)",
         r"**\.dist-info/(RECORD|direct_url\.json|entry_points\.txt)$",  # true of the whole wheel
         r"**(^|/)pyproject\.toml$",

@@ -5,12 +5,11 @@ import py_compile
 from importlib.util import cache_from_source
 from py_compile import PycInvalidationMode
 
-# (folder under /build, where its files are found in the browser)
-folders: list
-keep_source: list  # in these, readers can look the source up
+homes: dict  # by folder under /build: where its files are found in the browser
+keep_source: list  # folders in which readers can look the source up
 
 compiled = 0
-for folder, home in folders:
+for folder, home in homes.items():
     for here, subfolders, names in os.walk(f"/build/{folder}"):
         subfolders.sort()
         for name in sorted(names):

@@ -32,14 +32,15 @@ READ = (
     r"return new Uint8Array\(await \3\.arrayBuffer\(\)\)",
     r"if(\1)return unzstd(await \1);\2return unzstd(new Uint8Array(await \3.arrayBuffer()))",
 )
-STDLIB = (r'"python_stdlib\.zip"', '"python_stdlib.zip.zst"')
+STDLIB = "python_stdlib.zip.zst"
+FIND = (r'"python_stdlib\.zip"', f'"{STDLIB}"')
 NO_MAP = (r"//# sourceMappingURL=\S+", "")
 # The installer tells a wheel by the end of its name.
 NAME = (r"let (\w)=(\w)\.file_name,", r'let \1=\2.file_name.replace(/\.zst$/,""),')
 
 PATCHES = {
-    "pyodide.mjs": [READ, STDLIB, NO_MAP],
-    "pyodide.js": [READ, STDLIB, NO_MAP],
+    "pyodide.mjs": [READ, FIND, NO_MAP],
+    "pyodide.js": [READ, FIND, NO_MAP],
     "pyodide.asm.js": [READ, NAME, *LINKER],
 }
 UNZSTD = """\

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -15,8 +16,8 @@ from pathlib import Path
 PYODIDE = "0.28.3"
 NPM = {
     # The root of trust: the lock in this package has the hashes of the official wheels.
-    ("pyodide", PYODIDE): "bc3accb122c2c5d840b26ce56b100a21ab94aea4fe387a5b5c072ec6a88b7a62",
-    ("fzstd", "0.1.1"): "5ed2ee2d3439067be211d0093292c708a831045372342c897437e5a4997c45c5",
+    "pyodide": (PYODIDE, "bc3accb122c2c5d840b26ce56b100a21ab94aea4fe387a5b5c072ec6a88b7a62"),
+    "fzstd": ("0.1.1", "5ed2ee2d3439067be211d0093292c708a831045372342c897437e5a4997c45c5"),
 }
 RELEASE = f"https://cdn.jsdelivr.net/pyodide/v{PYODIDE}/full/"
 # Wheels on PyPI that carry the official files along, for networks that reach PyPI and npm only.
@@ -52,12 +53,13 @@ def run(command: list[str], **options) -> None:
         raise RuntimeError(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
 
 
-def npm(name: str, version: str, cache: Path) -> dict[str, bytes]:
+def npm(name: str, cache: Path) -> dict[str, bytes]:
     """Return the files of one of the npm packages above, by name."""
+    version, digest = NPM[name]
     package = cache / f"{name}-{version}.tgz"
     if not package.exists():
         run(["npm", "pack", f"{name}@{version}"], cwd=cache)
-    checked(package.read_bytes(), NPM[name, version], package.name)
+    checked(package.read_bytes(), digest, package.name)
     with tarfile.open(package) as files:
         return {
             member.name.removeprefix("package/"): files.extractfile(member).read()
@@ -118,6 +120,14 @@ def from_pypi(cache: Path) -> dict[str, Path]:
             exact = ["--no-deps", "--require-hashes", "--only-binary=:all:", *BROWSER]
             run([*PIP, "download", *exact, f"--dest={cache}", "--requirement", str(WHEELS)])
     return {name: wheels[name] for name, _ in pinned}
+
+
+def kernel() -> dict[str, Path]:
+    """Return the wheels of JupyterLite's Python kernel, which its PyPI package carries along."""
+    package = importlib.metadata.distribution("jupyterlite-pyodide-kernel")
+    found = [Path(package.locate_file(file)) for file in package.files if file.suffix == ".whl"]
+    wheels = {path.name.split("-")[0].replace("_", "-"): path for path in found}
+    return {name: wheels[name] for name in ("ipykernel", "piplite", "pyodide-kernel")}
 
 
 def our_own(root: Path, target: Path) -> Path:
