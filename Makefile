@@ -1,4 +1,4 @@
-# site · test · lint · serve · reference · lock · sphinx-9 · clean: each one line of thought.
+# site · test · lint · live · serve · reference · lock · sphinx-9 · clean: each one line of thought.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -7,7 +7,7 @@ export SOURCE_DATE_EPOCH := $(shell git log -1 --format=%ct 2>/dev/null || echo 
 # One formula engine, so that the same formula makes the same design everywhere.
 export SM_FORMULA_ENGINE := patsy
 
-.PHONY: site test lint serve reference lock sphinx-9 clean
+.PHONY: site test lint live serve reference lock sphinx-9 clean
 
 site: .venv/installed  ## execute and build the whole book
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -20,6 +20,9 @@ lint: .venv/installed  ## style and spelling of code and prose
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
+
+live: .venv/installed  ## what pages need to run in the browser: editors
+	cd extensions/live_cells && npm ci --no-audit --no-fund && npm run build
 
 serve: site  ## preview at http://localhost:8000
 	$(BIN)/python -m http.server --directory _build/html 8000

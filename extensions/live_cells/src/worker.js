@@ -1,0 +1,104 @@
+// Python, in a thread of its own, so that the page stays alive while a cell computes.
+// A classic worker: Pyodide needs importScripts.
+
+import { Downloads, MissingFile } from "./downloads.js";
+import figures from "./figures.py";
+import runtime from "./runtime.py";
+
+const BASE = new URL(".", self.location).href;
+const PYODIDE = `${BASE}pyodide/`;
+const CORE = ["pyodide.asm.js", "pyodide.asm.wasm", "pyodide-lock.json", "python_stdlib.zip"];
+// As the Makefile has it, and as pandas 3 behaves: then both write the same.
+const ENVIRONMENT = {
+  MPLBACKEND: "module://live_figures",
+  PANDAS_COPY_ON_WRITE: "1",
+  PANDAS_FUTURE_INFER_STRING: "1",
+  SM_FORMULA_ENGINE: "patsy",
+};
+
+const tell = (is, more) => self.postMessage({ is, ...more });
+const downloads = new Downloads(BASE, (received, total) => tell("progress", { received, total }));
+let cells; // the Python module that runs them
+
+// Pyodide asks for its files without their hashes; have it get what has been fetched already.
+const plainFetch = self.fetch.bind(self);
+self.fetch = (target, options) => {
+  const path = String(target).slice(BASE.length);
+  if (!String(target).startsWith(BASE) || !downloads.files.has(path))
+    return plainFetch(target, options);
+  return plainFetch(downloads.address(path), { cache: "force-cache" });
+};
+
+let fetching;
+function download() {
+  fetching ??= downloads.start();
+  return fetching;
+}
+
+async function startPython() {
+  await download();
+  await Promise.all(CORE.map((name) => downloads.get(`pyodide/${name}`)));
+  tell("stage", { stage: "Starting Python" });
+  importScripts(downloads.address("pyodide/pyodide.js"));
+  importScripts(downloads.address("pyodide/pyodide.asm.js"));
+  return loadPyodide({ indexURL: PYODIDE, env: ENVIRONMENT });
+}
+
+async function unpack(python) {
+  tell("stage", { stage: "Unpacking the packages" });
+  const extractDir = python.runPython("import site; site.getsitepackages()[0]");
+  const lock = await (await fetch(`${PYODIDE}pyodide-lock.json`)).json();
+  for (const [name, { file_name, package_type }] of Object.entries(lock.packages)) {
+    const path = `pyodide/${file_name}`;
+    if (!downloads.files.has(path)) continue; // comes at the first import that needs it
+    const bytes = await downloads.get(path);
+    if (package_type === "shared_library")
+      await python.loadPackage(name, { messageCallback() {} });
+    // `loadPackage` would compile every library of a wheel; this leaves it to the import
+    else python.unpackArchive(bytes, "wheel", { extractDir });
+  }
+  python.FS.writeFile(`${extractDir}/live_runtime.py`, runtime);
+  python.FS.writeFile(`${extractDir}/live_figures.py`, figures);
+}
+
+// The cells stand in a folder of the book and read their data from ../data.
+async function furnish(python, folder) {
+  for (const path of ["data", folder]) python.FS.mkdirTree(`/book/${path}`);
+  python.FS.chdir(`/book/${folder}`);
+  for (const path of downloads.files.keys())
+    if (path.startsWith("data/"))
+      python.FS.writeFile(`/book/${path}`, new Uint8Array(await downloads.get(path)));
+}
+
+async function start(folder) {
+  const begun = performance.now();
+  tell("stage", { stage: "Downloading Python" });
+  const python = await startPython();
+  await unpack(python);
+  await furnish(python, folder);
+  tell("stage", { stage: "Importing the packages" });
+  cells = python.pyimport("live_runtime");
+  cells.start();
+  python.runPython("import multilevel.inference, multilevel.plots");
+  const seconds = (performance.now() - begun) / 1000;
+  tell("ready", { seconds, heap: python._module.HEAPU8.length, received: downloads.received });
+  // A full disk only means no page without a network. Then free the bytes: they are unpacked.
+  downloads
+    .keep()
+    .catch(() => {})
+    .then(() => downloads.started.clear());
+}
+
+const does = {
+  download: () => void download().catch(() => (fetching = undefined)), // tried again at the start
+  start: ({ folder }) => start(folder),
+  run: ({ id, source, name }) => tell("ran", { id, ...JSON.parse(cells.run(source, name)) }),
+};
+
+self.onmessage = async ({ data }) => {
+  try {
+    await does[data.do](data);
+  } catch (error) {
+    tell("failed", { reason: error instanceof MissingFile ? "missing" : String(error) });
+  }
+};
