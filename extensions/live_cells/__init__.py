@@ -102,7 +102,8 @@ def copy_live(app, error):
         shutil.copy(asset, out / "_static")
     if not app.config.live_pages:
         return
-    shutil.copytree(made_live(app), out / "live", dirs_exist_ok=True)
+    shutil.rmtree(out / "live", ignore_errors=True)
+    shutil.copytree(made_live(app), out / "live")
     # a service worker serves what lies below it
     (out / "live/offline.js").replace(out / "offline.js")
     files = []

@@ -24,7 +24,7 @@
     try {
       (await load()).open();
     } catch (error) {
-      say("The editors could not be fetched: there is no connection to this site. Go online and reload the page.");
+      say("The editors could not be fetched from this site. Check your connection and reload the page.");
     }
     button.disabled = false;
   }

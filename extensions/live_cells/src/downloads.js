@@ -16,7 +16,6 @@ export class Downloads {
   constructor(base, onProgress) {
     this.base = base;
     this.onProgress = onProgress;
-    this.received = this.total = 0;
     this.files = new Map(); // path → what the lists say of it
     this.started = new Map(); // path → promise of its bytes
   }
@@ -27,7 +26,9 @@ export class Downloads {
       const { files } = await (await fetched(this.base + name)).json();
       for (const file of files) this.files.set(file.path, file);
     }
-    for (const { bytes, gzip } of this.files.values()) this.total += gzip ?? bytes;
+    const sizes = [...this.files.values()].map(({ bytes, gzip = bytes }) => gzip);
+    this.total = sizes.reduce((sum, size) => sum + size, 0);
+    this.received = 0;
     for (const path of this.files.keys()) {
       const bytes = this.#fetch(path);
       bytes.catch(() => {}); // whoever waits for it is told; nobody may be waiting yet
@@ -37,6 +38,11 @@ export class Downloads {
 
   get(path) {
     return this.started.get(path) ?? Promise.reject(new MissingFile(path));
+  }
+
+  all(which = () => true) {
+    const paths = [...this.files.keys()].filter(which);
+    return Promise.all(paths.map((path) => this.get(path)));
   }
 
   address(path) {
@@ -63,11 +69,13 @@ export class Downloads {
   async keep() {
     if (!self.caches) return;
     const store = await caches.open("book");
-    const wanted = [...LISTS, ...this.files.keys()].map((path) => this.address(path));
+    const wanted = new Set([...this.files.keys()].map((path) => this.address(path)));
     for (const { url } of await store.keys())
-      if (url.includes("?sha256=") && !wanted.includes(url)) await store.delete(url);
+      if (url.includes("?sha256=") && !wanted.has(url)) await store.delete(url);
     for (const url of wanted)
       if (!(await store.match(url))) await store.add(new Request(url, { cache: "force-cache" }));
+    // these have no hash and came before the service worker was there
+    for (const name of [...LISTS, "pyodide/pyodide.js"]) await store.add(this.base + name);
   }
 }
 

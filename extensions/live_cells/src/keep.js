@@ -1,16 +1,18 @@
-// After the first run the page opens without a network too.
+// After its first run a page opens without a network too.
 
 // `root` is the address of the book.
 export async function keepPage(root) {
-  if (!navigator.serviceWorker) return; // only on https:// and localhost
+  const { serviceWorker } = navigator;
+  if (!serviceWorker) return; // only on https:// and localhost
   try {
-    await navigator.serviceWorker.register(`${root}offline.js`);
-    // these came before the service worker was there to keep them
-    const came = performance.getEntriesByType("resource").map((entry) => entry.name);
-    const store = await caches.open("book");
-    for (const url of [location.href.split("#")[0], `${root}live/worker.js`, ...came])
-      if (url.startsWith(root) && !(await store.match(url))) await store.add(url);
+    await serviceWorker.register(`${root}offline.js`);
   } catch (error) {
-    console.info(`This page will need a network: ${error}`); // it works all the same
+    return console.info(`The page will need a network: ${error}`); // it works all the same
   }
+  if (!serviceWorker.controller)
+    await new Promise((done) => (serviceWorker.oncontrollerchange = done));
+  // These came before the service worker was there: it keeps what passes it.
+  const came = performance.getEntriesByType("resource").map(({ name }) => name);
+  const urls = new Set([location.href.split("#")[0], `${root}live/worker.js`, ...came]);
+  for (const url of urls) if (url.startsWith(root)) await fetch(url).catch(() => {});
 }

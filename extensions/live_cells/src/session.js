@@ -13,7 +13,7 @@ export class Session {
     if (this.worker) return this.worker;
     this.worker = new Worker(`${this.base}worker.js`);
     this.worker.onmessage = ({ data }) => this[`_${data.is}`](data);
-    this.worker.onerror = (event) => this._failed({ reason: event.message ?? "missing" });
+    this.worker.onerror = (event) => this._failed({ reason: event.message ?? "worker not fetched" });
     return this.worker;
   }
 

@@ -7,7 +7,6 @@ import runtime from "./runtime.py";
 
 const BASE = new URL(".", self.location).href;
 const PYODIDE = `${BASE}pyodide/`;
-const CORE = ["pyodide.asm.js", "pyodide.asm.wasm", "pyodide-lock.json", "python_stdlib.zip"];
 // As the Makefile has it, and as pandas 3 behaves: then both write the same.
 const ENVIRONMENT = {
   MPLBACKEND: "module://live_figures",
@@ -22,11 +21,13 @@ let cells; // the Python module that runs them
 
 // Pyodide asks for its files without their hashes; have it get what has been fetched already.
 const plainFetch = self.fetch.bind(self);
-self.fetch = (target, options) => {
+self.fetch = async (target, options) => {
   const path = String(target).slice(BASE.length);
   if (!String(target).startsWith(BASE) || !downloads.files.has(path))
     return plainFetch(target, options);
-  return plainFetch(downloads.address(path), { cache: "force-cache" });
+  // from the browser's own cache, which also has the compiled code
+  if (path.endsWith(".wasm")) return plainFetch(downloads.address(path), { cache: "force-cache" });
+  return new Response(await downloads.get(path));
 };
 
 let fetching;
@@ -37,32 +38,18 @@ function download() {
 
 async function startPython() {
   await download();
-  await Promise.all(CORE.map((name) => downloads.get(`pyodide/${name}`)));
+  await downloads.all((path) => /^pyodide\/(pyodide|python_stdlib)[.-]/.test(path));
   tell("stage", { stage: "Starting Python" });
   importScripts(downloads.address("pyodide/pyodide.js"));
   importScripts(downloads.address("pyodide/pyodide.asm.js"));
   return loadPyodide({ indexURL: PYODIDE, env: ENVIRONMENT });
 }
 
-async function unpack(python) {
-  tell("stage", { stage: "Unpacking the packages" });
-  const extractDir = python.runPython("import site; site.getsitepackages()[0]");
-  const lock = await (await fetch(`${PYODIDE}pyodide-lock.json`)).json();
-  for (const [name, { file_name, package_type }] of Object.entries(lock.packages)) {
-    const path = `pyodide/${file_name}`;
-    if (!downloads.files.has(path)) continue; // comes at the first import that needs it
-    const bytes = await downloads.get(path);
-    if (package_type === "shared_library")
-      await python.loadPackage(name, { messageCallback() {} });
-    // `loadPackage` would compile every library of a wheel; this leaves it to the import
-    else python.unpackArchive(bytes, "wheel", { extractDir });
-  }
-  python.FS.writeFile(`${extractDir}/live_runtime.py`, runtime);
-  python.FS.writeFile(`${extractDir}/live_figures.py`, figures);
-}
-
-// The cells stand in a folder of the book and read their data from ../data.
+// What runs the cells lies with the packages; they stand in the book, and read ../data there.
 async function furnish(python, folder) {
+  const here = python.runPython("import site; site.getsitepackages()[0]");
+  python.FS.writeFile(`${here}/live_runtime.py`, runtime);
+  python.FS.writeFile(`${here}/live_figures.py`, figures);
   for (const path of ["data", folder]) python.FS.mkdirTree(`/book/${path}`);
   python.FS.chdir(`/book/${folder}`);
   for (const path of downloads.files.keys())
@@ -74,7 +61,10 @@ async function start(folder) {
   const begun = performance.now();
   tell("stage", { stage: "Downloading Python" });
   const python = await startPython();
-  await unpack(python);
+  tell("stage", { stage: "Downloading the packages" });
+  await downloads.all();
+  tell("stage", { stage: "Unpacking the packages" });
+  await python.loadPackage("multilevel", { messageCallback() {}, errorCallback() {} });
   await furnish(python, folder);
   tell("stage", { stage: "Importing the packages" });
   cells = python.pyimport("live_runtime");
