@@ -103,11 +103,11 @@ def test_a_changed_slope_changes_the_fitted_slope(first):
 
 def test_an_error_is_told_in_a_few_lines_and_stops_what_follows(first):
     cell = first.cell(TABLE)
-    first.write(cell, TABLE + '\npatients["sevrity"]')
+    first.write(cell, TABLE + '\npatients["gravity"]')
     first.press("Run all")
     expect(first.status).to_contain_text("Cell 2 failed.", timeout=MINUTE)
     output = cell.locator(".cell_output").inner_text()
-    assert "In cell 2, line 2" in output and "KeyError: 'sevrity'" in output
+    assert "In cell 2, line 2" in output and "KeyError: 'gravity'" in output
     assert len(output.splitlines()) < 8
     assert [c["state"] for c in first.read()][:4] == ["done", "failed", "", ""]
     first.press("Go to cell 2")
