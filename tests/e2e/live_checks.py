@@ -64,8 +64,7 @@ class LivePage:
         self.wait()
 
     def run_all(self):
-        self.press("Run all")
-        self.wait("running")
+        self.press("Run all")  # "running" as soon as it is pressed
         self.wait()
 
     def code(self, cell):

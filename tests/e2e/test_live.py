@@ -77,7 +77,6 @@ def first(browser, live_site, site_url):
     with opened(browser, site_url, FIRST) as live:
         live.start()
         live.cell("pooled.params.round(2)").get_by_role("button", name="Run").click()
-        live.wait("running")
         live.said_first = live.status.inner_text()
         live.wait()
         live.states_first = [cell["state"] for cell in live.read()]

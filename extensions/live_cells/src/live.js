@@ -127,7 +127,7 @@ async function work(why) {
   do {
     last = running = queue.shift();
     const all = done + 1 + queue.length;
-    bar.count(done, all, `${last.name}, ${done + 1} of ${all}`);
+    bar.count(done, all, `${done + 1} of ${all}`);
     result = await runOne(last);
     running = undefined;
     if (!result) return; // Python was ended, and whoever did it said why

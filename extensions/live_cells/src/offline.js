@@ -3,26 +3,15 @@
 
 const KEPT = "book";
 const SCOPE = self.registration.scope; // the address of the book
-
 // An address with a hash never changes. The worker that runs Python puts it into the store.
-async function kept(request) {
-  return (await caches.match(request)) ?? fetch(request);
-}
+const hasHash = (request) => request.url.includes("?sha256=");
+const stored = (request) => caches.match(request, { ignoreSearch: !hasHash(request) });
 
-// Everything else is fetched, so that no reader sees an old page while there is a network.
-async function fresh(request) {
-  const old = () => caches.match(request, { ignoreSearch: true });
-  let response;
-  try {
-    response = await fetch(request);
-  } catch (error) {
-    const found = await old();
-    if (found) return found;
-    throw error;
-  }
+async function fetched(request) {
+  const response = await fetch(request);
   // JupyterLite asks for the same wheels without their hashes: to keep them once is enough
   const isWheel = request.url.startsWith(`${SCOPE}live/pyodide/`);
-  if (response.status === 200 && !(isWheel && (await old()))) {
+  if (response.status === 200 && !hasHash(request) && !(isWheel && (await stored(request)))) {
     const copy = response.clone();
     const store = await caches.open(KEPT);
     store.put(request, copy).catch(() => {}); // a full disk only means no page without a network
@@ -30,10 +19,23 @@ async function fresh(request) {
   return response;
 }
 
+async function answer(request) {
+  // The browser keeps compiled WebAssembly only with what it has fetched itself.
+  if (hasHash(request) && !request.url.includes(".wasm?"))
+    return (await stored(request)) ?? fetched(request);
+  // Else from the network first, so that no reader sees an old page while there is one.
+  try {
+    return await fetched(request);
+  } catch (error) {
+    const old = await stored(request);
+    if (old) return old;
+    throw error;
+  }
+}
+
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 self.addEventListener("fetch", (event) => {
   const { method, url } = event.request;
-  if (method !== "GET" || !url.startsWith(SCOPE)) return;
-  event.respondWith(url.includes("?sha256=") ? kept(event.request) : fresh(event.request));
+  if (method === "GET" && url.startsWith(SCOPE)) event.respondWith(answer(event.request));
 });
