@@ -49,7 +49,7 @@ sphinx-9: .venv/installed  ## build the same sources with the newest Sphinx and 
 	PYTHONPATH=extensions $(S9)/venv/bin/sphinx-build -W -n --keep-going -c $(S9) . $(S9)/html
 
 clean:  ## remove everything that is made
-	rm -rf _build _nbval .venv
+	rm -rf _build _nbval .venv extensions/live_cells/node_modules
 
 .venv/installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv

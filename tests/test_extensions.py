@@ -139,6 +139,12 @@ def test_a_download_has_no_removed_cell():
     assert [cell.source for cell in notebook.cells] == ["1 + 1"]
 
 
+def test_a_download_keeps_what_a_cell_needs_of_a_removed_one():
+    hidden = nbformat.v4.new_code_cell("a = 1\nassert a", metadata={"tags": ["remove-cell"]})
+    notebook = student(hidden, nbformat.v4.new_code_cell("a + 1"))
+    assert [cell.source for cell in notebook.cells] == ["a = 1", "a + 1"]
+
+
 def test_a_download_writes_out_the_numbers_of_the_prose():
     prose = nbformat.v4.new_markdown_cell("The slope is {glue:text}`slope`, *not* zero.")
     assert student(prose, values={"slope": "-2.75"}).cells[0].source == (

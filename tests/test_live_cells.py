@@ -9,7 +9,8 @@ import live_cells
 import matplotlib.pyplot as plt
 import pages
 import pytest
-from live_cells.hidden import SECRET, needed
+from live_cells.hidden import SECRET
+from live_cells.hidden import needed as needed_of
 
 SOURCES = pages.ROOT / "extensions/live_cells/src"
 
@@ -105,6 +106,10 @@ def test_what_was_printed_before_an_error_stays(run):
 
 def test_leaving_python_ends_the_cell_only(run):
     assert run("exit()")[1] and run("1")[0] == [("text/plain", "1")]
+
+
+def needed(cells):
+    return needed_of(cells, {"remove-cell"})
 
 
 def hidden(source, *tags):

@@ -19,6 +19,7 @@ from live_cells.hidden import needed
 
 HERE = Path(__file__).parent
 ASSETS = [HERE / "start.js", HERE / "live.css"]
+NOT_EDITED = {"remove-cell", "remove-input"}
 CELL = re.compile(r'<div class="cell (?!tag_remove-input)')
 BINDER = "https://mybinder.org/v2/gh/{repository}/HEAD?urlpath=lab/tree/{page}"
 
@@ -82,7 +83,7 @@ def add_bar(app, pagename, templatename, context, doctree):
     if app.config.live_pages:
         start = f"Edit and run this page <small>{app.config.live_pages}, once</small>"
         try:
-            context["body"] = give_setup(context["body"], needed(cells))
+            context["body"] = give_setup(context["body"], needed(cells, NOT_EDITED))
         except ValueError as error:
             raise ExtensionError(f"{pagename}: {error}") from error
         app.add_js_file("start.js", loading_method="defer")

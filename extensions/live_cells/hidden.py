@@ -1,13 +1,12 @@
-"""What the cells that a page shows need of the cells that it does not show.
+"""What the cells that a reader sees need of the cells that nobody sees.
 
-The live page cannot run a cell that is not on it, and should not: it holds assertions, numbers for
-the prose, tests. But a visible cell may use a name from there. So the statements that make such a
-name travel with the page, and no others.
+A hidden cell holds assertions, numbers for the prose, tests: a live page and a downloaded notebook
+go without. But a visible cell may use a name from there. So the statements that make such a name
+travel along, and no others.
 """
 
 import ast
 
-HIDDEN = {"remove-cell", "remove-input"}
 SECRET = {"test", "hidden-test"}  # never published, whoever needs it
 # Drawing from the page's generator changes what later cells draw, whatever becomes of the draw.
 GENERATOR = "rng"
@@ -41,13 +40,15 @@ def _settled(statement):
     return set()
 
 
-def needed(cells):
+def needed(cells, hidden):
     """Return, for each visible cell, the hidden statements that must run before it.
 
     Parameters
     ----------
     cells : list of (set of str, str)
         The tags and the source of each code cell, in the page's order.
+    hidden : set of str
+        The tags of cells that are not visible.
     """
     wanted, before = set(), []
     for tags, source in reversed(cells):
@@ -55,12 +56,12 @@ def needed(cells):
             continue
         kept = []
         for statement in reversed(ast.parse(source).body):
-            if tags & HIDDEN:
+            if tags & hidden:
                 if isinstance(statement, ast.Expr | ast.Assert) or not _made(statement) & wanted:
                     continue
                 kept.insert(0, ast.get_source_segment(source, statement))
             wanted = (wanted - _settled(statement)) | _read(statement)
-        if not tags & HIDDEN:
+        if not tags & hidden:
             before.insert(0, [])
         elif kept:
             before[0][:0] = kept
