@@ -35,8 +35,10 @@ class HospitalWorld:
     symmetrically ``cut`` standard deviations from their mean, which keeps severity, resilience
     and staff quality between 0 and 10 and every regression line straight. Nothing is clipped.
 
-    What follows from the defaults, for a very large sample with hospitals of equal size (exact,
-    because the cut changes every predictor's variance by the same factor):
+    What follows from the defaults, for a very large sample of hospitals of equal size with many
+    patients each, whose observed means are then the true ones (exact, because the cut changes
+    every predictor's variance by the same factor; means of few patients are noisy predictors, and
+    the slope on them lies nearer to the within slope):
     - within: ``slope_within`` = -3
     - between: ``slope_within + effect_staff cov(W, m) / var(m)`` = +5
     - contextual: between - within = +8
@@ -119,8 +121,9 @@ def simulate_three_hospitals(
     """Simulate the three hospitals that open the book. They are chosen, not sampled.
 
     Red (staff quality 3) treats mild cases, Green (5) the middle, Blue (7) severe ones; each
-    hospital's case mix equals its staff quality, so the true between slope is exactly
-    ``slope_within + effect_staff`` = +5 points, as it is in the whole world.
+    hospital's case mix equals its staff quality. Averaged over the hospitals' other differences
+    (``u0``), the true between slope is ``slope_within + effect_staff`` = +5 points, as it is in
+    the whole world.
 
     Parameters
     ----------
