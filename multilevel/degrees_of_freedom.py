@@ -24,15 +24,15 @@ def fixed_effects_table(
         How to find the degrees of freedom.
 
         - Satterthwaite matches the mean and variance of each squared standard error with those of
-          a χ² distribution. Where a variance is estimated at zero it is taken as known to be zero,
-          as lmerTest does: then a hospital-level coefficient is given the degrees of freedom
-          of patients, far too many.
-        - Kenward-Roger also widens the standard errors for not knowing the variances. It keeps
-          counting hospitals when a variance is estimated at zero.
-        - Between-within counts: J minus the coefficients of that level for a coefficient of
-          hospitals, N - J minus the coefficients of patients for the others. A
-          coefficient that a random slope belongs to, and its interactions with columns of
-          hospitals, are counted at the level of hospitals too.
+          a χ² distribution. A variance that is estimated at zero is taken as known to be
+          zero, as lmerTest does: then a coefficient of hospitals is given the degrees of freedom
+          of patients, which are far too many.
+        - Kenward-Roger (REML fits only) also widens the standard errors for not knowing the
+          variances. It still counts hospitals when a variance is estimated at zero.
+        - Between-within counts: J minus the coefficients of hospitals (the intercept among them)
+          for each of those, N - J minus the coefficients of patients for the others. A coefficient
+          with a random slope has J minus 1, and minus its interactions with columns of
+          hospitals, which have the same.
         - z has infinitely many, which is only right for many hospitals.
 
     Returns
@@ -64,6 +64,7 @@ def fixed_effects_table(
     >>> patients = simulate_three_hospitals(rng=np.random.default_rng(1))
     >>> fit = fit_mixed("will_to_live ~ resilience + staff_quality", patients, "hospital")
     >>> fixed_effects_table(fit, df="kenward-roger")["df"].round(2).tolist()
+    [4.26, 86.0, 1.0]
     """
     if df not in _METHODS:
         raise ValueError(f"df is {df!r}; choose one of {', '.join(map(repr, _METHODS))}.")
@@ -167,16 +168,17 @@ def _between_within(
             'levels. Use df="satterthwaite" or "kenward-roger".'
         )
     x, n_groups = model.exog, model.n_groups
-    owner = np.full(x.shape[1], -1)
     effects = [np.ones(len(x)), *model.exog_re.T]
-    for r, z in enumerate(effects):
-        for column in range(x.shape[1]):
-            if owner[column] < 0 and _proportional_in_groups(z, x[:, column], model):
-                owner[column] = r
-    counts = np.array([np.sum(owner == r) for r in range(-1, len(effects))])
-    freedom = np.where(
-        owner < 0, len(x) - n_groups - counts[0], n_groups - counts[owner + 1]
-    ).astype(float)
+    # the random effect whose hospital-level equation a coefficient is in, the intercept first
+    owner = [
+        next((r for r, z in enumerate(effects) if _proportional_in_groups(z, column, model)), None)
+        for column in x.T
+    ]
+    within = sum(r != 0 for r in owner)
+    freedom = np.array(
+        [len(x) - n_groups - within if r is None else n_groups - owner.count(r) for r in owner],
+        float,
+    )
     return np.sqrt(np.diag(solved.covariance)), np.where(freedom > 0, freedom, np.nan)
 
 

@@ -33,7 +33,9 @@ def r_squared(result: MixedLMResultsWrapper) -> pd.Series:
     ----------
     Nakagawa and Schielzeth (2013), doi:10.1111/j.2041-210x.2012.00261.x; with random slopes
     Johnson (2014), doi:10.1111/2041-210X.12225, equations 10 and 11. The variance of the fixed
-    part divides by N - 1, as in R's ``performance``.
+    part divides by N - 1, as in R's ``performance``. Two differences from its version 0.10.2,
+    which departs from the formula: it leaves out the variance of random slopes that are
+    uncorrelated with the intercept, and the whole random part of a singular fit.
 
     Examples
     --------
@@ -43,6 +45,7 @@ def r_squared(result: MixedLMResultsWrapper) -> pd.Series:
     >>> patients, _ = simulate_hospitals(40, 25, rng=np.random.default_rng(1))
     >>> fit = fit_mixed("will_to_live ~ symptom_severity + staff_quality", patients, "hospital")
     >>> r_squared(fit).round(2).to_dict()
+    {'marginal': 0.57, 'conditional': 0.61}
     """
     model = result.model
     fixed = np.var(model.exog @ np.asarray(result.fe_params, float), ddof=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 import numpy as np
@@ -136,17 +136,31 @@ def check_design(model: MixedLM, formula: str, group: str) -> None:
             f"Outcome {outcome} is constant in every group of {group!r}, so nothing varies within "
             "groups; analyse one row a group by ordinary least squares."
         )
-    lengths = np.sqrt((x**2).sum(axis=0))
-    scaled = x / np.where(lengths > 0, lengths, 1)
-    for k, name in enumerate(model.exog_names):
-        if np.linalg.matrix_rank(scaled[:, : k + 1], tol=1e-10) <= k:
-            raise ValueError(
-                f"Predictor {name!r} is a linear combination of those before it in {formula!r}, "
-                "so its effect is not defined; leave one of them out."
-            )
+    surplus = _dependent(x, model.exog_names)
+    if surplus:
+        raise ValueError(
+            f"Predictor {surplus!r} is a linear combination of those before it in {formula!r}, "
+            "so its effect is not defined; leave one of them out."
+        )
+    surplus = _dependent(model.exog_re, model.data.exog_re_names) if model.k_re else None
+    if surplus:
+        raise ValueError(
+            f"Random effect {surplus!r} is zero, or a linear combination of those before it in "
+            "re_formula, so its variance is not defined; leave it out."
+        )
     residual = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
     if len(y) <= x.shape[1] or np.linalg.norm(residual) <= 1e-9 * np.linalg.norm(y - y.mean()):
         raise ValueError(
             f"The predictors explain outcome {outcome} exactly, so no variance is left to share "
             "out; use fewer predictors, and none that the outcome was computed from."
         )
+
+
+def _dependent(x: np.ndarray, names: Sequence[str]) -> str | None:
+    """Return the first column that is a linear combination of those before it."""
+    lengths = np.sqrt((x**2).sum(axis=0))
+    scaled = x / np.where(lengths > 0, lengths, 1)
+    ranks = (np.linalg.matrix_rank(scaled[:, : k + 1], tol=1e-10) for k in range(x.shape[1]))
+    return next(
+        (name for k, (name, rank) in enumerate(zip(names, ranks, strict=True)) if rank <= k), None
+    )

@@ -189,10 +189,15 @@ def compare_slopes(
     Neuhaus and Kalbfleisch (1998), doi:10.2307/3109770, for the two slopes and their mixture.
     """
     used = {outcome: "outcome", predictor: "predictor", group: "group"}
+    x, within, between = predictor, f"{predictor}_within", f"{predictor}_mean"
+    if len({*used, within, between}) < 5:
+        raise ValueError(
+            f"outcome, predictor and group must be three columns, none of them named {within!r} or "
+            f"{between!r}, which the two parts of the predictor will be; rename one."
+        )
     frame = usable_rows(data, used, missing=missing)
     check_numeric(frame, [outcome, predictor])
     check_groups(frame[group], group)
-    x, within, between = predictor, f"{predictor}_within", f"{predictor}_mean"
     means = frame.groupby(group, observed=True)[[outcome, predictor]].transform("mean")
     frame[within], frame[between] = frame[predictor] - means[predictor], means[predictor]
     for column, level in {within: "within", between: "between"}.items():

@@ -31,8 +31,8 @@ def hospital_effects(result: MixedLMResultsWrapper, *, level: float = 0.95) -> p
     pandas.DataFrame
         One row for each hospital and effect: the grouping column under its name, ``effect``
         ("Intercept", or the predictor of a random slope), ``estimate``, ``sd``, ``low``, ``high``;
-        in units of the outcome, per unit of the predictor for a slope. All are 0 where the
-        variance is estimated at zero.
+        in units of the outcome, per unit of the predictor for a slope. All are practically 0
+        where the variance is estimated at zero.
 
     Raises
     ------
@@ -52,6 +52,10 @@ def hospital_effects(result: MixedLMResultsWrapper, *, level: float = 0.95) -> p
     >>> patients = simulate_three_hospitals(rng=np.random.default_rng(1))
     >>> effects = hospital_effects(fit_mixed("will_to_live ~ 1", patients, "hospital"))
     >>> effects[["hospital", "effect", "estimate", "sd"]].round(2)
+      hospital     effect  estimate    sd
+    0     Blue  Intercept      9.30  0.79
+    1    Green  Intercept      0.66  0.79
+    2      Red  Intercept     -9.96  0.79
     """
     quantile = _quantile(level)
     names = _random_effects(result, "hospital_effects").column_names
@@ -121,6 +125,9 @@ def predict_patients(
     >>> fit = fit_mixed("will_to_live ~ symptom_severity", patients, "hospital")
     >>> new = pd.DataFrame({"symptom_severity": [5.0, 5.0], "hospital": ["H01", "elsewhere"]})
     >>> predict_patients(fit, new).round(1)[["prediction", "mean_low", "mean_high"]]
+       prediction  mean_low  mean_high
+    0        52.8      50.3       55.4
+    1        55.1      34.4       75.9
     """
     quantile = _quantile(level)
     random_design = _random_effects(result, "predict_patients")

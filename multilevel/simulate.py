@@ -185,8 +185,8 @@ def simulate_hospitals(
     ValueError
         If a number is not positive, or the numbers do not match.
     """
-    if n_hospitals < 1:
-        raise ValueError(f"n_hospitals is {n_hospitals}; a world needs at least 1 hospital.")
+    if n_hospitals < 1 or n_hospitals % 1:
+        raise ValueError(f"n_hospitals is {n_hospitals}; give a whole number of at least 1.")
     sizes = _sizes(n_patients, n_hospitals)
     width = max(2, len(str(n_hospitals)))
     staff = 5 + _cut_normal(world.sd_staff, n_hospitals, cut=world.cut, rng=rng)
@@ -242,12 +242,12 @@ def _cut_normal(sd: float, size: int, *, cut: float, rng: np.random.Generator) -
 def _sizes(n_patients: int | Sequence[int], n_hospitals: int) -> np.ndarray:
     sizes = np.asarray(n_patients)
     if sizes.ndim == 0:
-        sizes = np.full(n_hospitals, int(sizes))
+        sizes = np.full(n_hospitals, sizes)
     if len(sizes) != n_hospitals:
         raise ValueError(
             f"n_patients has {len(sizes)} entries for {n_hospitals} hospitals; "
             "give one number for all, or one per hospital."
         )
-    if sizes.min() < 1:
-        raise ValueError(f"n_patients contains {sizes.min()}; each hospital needs a patient.")
-    return sizes
+    if not np.all((sizes >= 1) & (sizes % 1 == 0)):
+        raise ValueError(f"n_patients is {n_patients}; give whole numbers of at least 1.")
+    return sizes.astype(int)
