@@ -12,6 +12,7 @@ from multilevel.inputs import check_groups
 
 # Relative to the length of a column: below this nothing is left but rounding.
 _NOTHING = 1e-10
+_ROUNDING = 1e-13
 
 
 class HospitalSums(NamedTuple):
@@ -29,8 +30,9 @@ class HospitalSums(NamedTuple):
 
     names: tuple[str, ...]  # of the p predictors
     hospitals: np.ndarray  # (J,), labels in order
+    sizes: np.ndarray  # (J,), patients
     n_obs: int
-    triangle: np.ndarray  # (p, p), R
+    factor: np.ndarray  # (p, p), R
     least_squares: np.ndarray  # (p, R), Q'y
     rotation: np.ndarray  # (k, k), random-effects columns as they came = z @ rotation
     root: np.ndarray  # (J, k, k), F
@@ -84,9 +86,8 @@ def hospital_sums(
         )
     least_squares = basis.T @ outcomes
     values = np.hstack([basis, outcomes - basis @ least_squares])
-    total = (values[:, p:] ** 2).sum(axis=0)
-    spread = ((outcomes - outcomes.mean(axis=0)) ** 2).sum(axis=0)
-    for r in np.flatnonzero(total <= 1e-18 * spread):
+    total = _squares(values[:, p:])
+    for r in np.flatnonzero(total <= 1e-24 * _squares(outcomes)):
         raise ValueError(
             f"Outcome {r} of y is constant, or the predictors explain it exactly, so no variance "
             "is left to share out; choose one that varies, and fewer predictors."
@@ -114,12 +115,22 @@ def hospital_sums(
         root[:, 1, 1] = length[:, 0]
     lines = np.stack(lines, axis=1)
     gram, cross = values[:, :p].T @ values[:, :p], values[:, :p].T @ values[:, p:]
-    square = (values[:, p:] ** 2).sum(axis=0)
+    square = _squares(values[:, p:])
     _check_identified(gram, cross, square, total, np.count_nonzero(root.diagonal(0, 1, 2)))
+    # Turn Q until what describes hospitals has exactly no deviations. At large variance ratios its
+    # lines hardly count, and would drown in the rounding of other columns' deviations.
+    spread, turn = np.linalg.eigh(gram)
+    spread = np.where(spread > _ROUNDING, spread, 0)
+    gram, cross = np.diag(spread), np.where(spread[:, None] > 0, turn.T @ cross, 0)
     return HospitalSums(
-        names, hospitals, n, triangle * lengths, least_squares, rotation, root,
-        lines[:, :, :p], lines[:, :, p:], gram, cross, square,
+        names, hospitals, sizes[:, 0], n, (turn.T @ triangle) * lengths,
+        turn.T @ least_squares, rotation, root,
+        lines[:, :, :p] @ turn, lines[:, :, p:], gram, cross, square,
     )  # fmt: skip
+
+
+def _squares(values: np.ndarray) -> np.ndarray:
+    return np.einsum("nc,nc->c", values, values)
 
 
 def _standardised(slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -170,7 +181,7 @@ def _numbers(values: np.ndarray, name: str) -> np.ndarray:
         raise ValueError(f"{name} does not hold numbers; convert it, or code it 0/1.") from error
     array = array.reshape(len(array), -1)
     wrong = (~np.isfinite(array)).sum(axis=0)
-    for column in np.flatnonzero(wrong):
+    for column in np.flatnonzero(wrong).tolist():
         label = values.columns[column] if isinstance(values, pd.DataFrame) else column
         raise ValueError(
             f"Column {label!r} of {name} holds {wrong[column]} value(s) that are missing or "

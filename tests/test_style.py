@@ -219,6 +219,14 @@ def test_every_forbidden_text_has_a_planted_fault(kind):
         assert any(reason in complaint for complaint in said), reason
 
 
+def test_a_cell_that_shows_a_wrong_fit_says_so_by_its_tag():
+    wrong = "smf.mixedlm('y ~ x', d).fit(method='lbfgs')"
+    tagged = cell(wrong, ":tags: [wrong-on-purpose]\n")
+    assert problems_of("check_mixed_models", tagged) == problems_of("check_cells", tagged) == []
+    assert problems_of("check_mixed_models", cell(wrong))
+    assert problems_of("check_cells", cell(wrong))
+
+
 def test_a_complaint_names_the_line_of_its_fault():
     text = SOUND.replace("Draw it.", "Draw it.\nDraw 7.")
     line = text.splitlines().index("Draw 7.") + 1
