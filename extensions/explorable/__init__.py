@@ -5,6 +5,7 @@ The options are the arguments of :func:`multilevel.explore.explore`: ``sliders``
 reader comes near the figure, and on no page without one.
 """
 
+import re
 from pathlib import Path
 
 from docutils import nodes
@@ -57,6 +58,15 @@ class ExplorableDirective(SphinxDirective):
             raise self.error("An explorable has one paragraph of caption, which says what to see.")
         node += nodes.caption(caption[0].rawsource, "", *caption[0].children)
         return [node]
+
+
+def as_code(preset, options):
+    """Return the Python that shows in a notebook what a directive with these options shows."""
+    spec = ExplorableDirective.option_spec
+    given = re.findall(r"^:(\w+): *(.*)$", options, re.MULTILINE)
+    arguments = [f"{name}={spec[name](value)!r}" for name, value in given if name != "name"]
+    call = f"explore({', '.join([repr(preset), *arguments])})"
+    return f"from multilevel.explore import explore\n\n{call}"
 
 
 def add_loader(app, pagename, templatename, context, doctree):

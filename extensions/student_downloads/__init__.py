@@ -1,7 +1,8 @@
 """Offer each chapter for download as the notebook of a student: what it teaches, and no more.
 
 Cells tagged `remove-cell` (numbers for the prose, assertions, hidden tests) are cut from the
-notebook and from the Markdown, and what the prose takes from them is written out.
+notebook and from the Markdown, and what the prose takes from them is written out. An explorable
+becomes the cell that shows it, with its caption below.
 """
 
 import json
@@ -10,9 +11,14 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from explorable import as_code
+from nbformat.v4 import new_code_cell, new_markdown_cell
 from sphinx.errors import ExtensionError
 
 CUT = "remove-cell"
+EXPLORABLE = re.compile(
+    r"^```\{explorable\} (\S+)\n((?::[^\n]*\n)*)(.*?)^```$", re.MULTILINE | re.DOTALL
+)
 GLUE = re.compile(r"\{glue:text\}`([^`]+)`")
 
 
@@ -38,9 +44,22 @@ def write_out(markdown, values):
     return GLUE.sub(lambda role: values[role[1]], markdown)
 
 
+def split_at_explorables(cell):
+    """Return the cells that a Markdown cell becomes: text, the figure's call, its caption, …"""
+    if cell.cell_type != "markdown":
+        return [cell]
+    first, *rest = EXPLORABLE.split(cell.source)
+    cells = [new_markdown_cell(first.strip())]
+    for preset, options, caption, text in zip(*[iter(rest)] * 4, strict=True):
+        cells.append(new_code_cell(as_code(preset, options)))
+        cells.append(new_markdown_cell(f"{caption.strip()}\n\n{text.strip()}".strip()))
+    return [cell for cell in cells if cell.source] if rest else [cell]
+
+
 def student_notebook(notebook, values):
     """Return the notebook without its cut cells and roles, with ids that every build repeats."""
     cells = [c for c in notebook.cells if CUT not in c.metadata.get("tags", [])]
+    cells = [part for cell in cells for part in split_at_explorables(cell)]
     for position, cell in enumerate(cells):
         cell["id"] = f"cell-{position:03d}"
         if cell.cell_type == "markdown":
