@@ -15,6 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 from multilevel.explore import SLIDERS, explore, script
 
 MODULE = "explorable.mjs"
+# Stands there until the script has come: for good on paper, and where no script runs.
 WITHOUT = (
     "This figure can be moved where JavaScript runs. "
     "Without it, the other figures of this page show the hospitals at rest."
@@ -48,7 +49,7 @@ class ExplorableDirective(SphinxDirective):
             figure = explore(self.arguments[0], **chosen)
         except ValueError as error:
             raise self.error(str(error)) from error
-        html = f"{figure.element()}<noscript><p>{WITHOUT}</p></noscript></div>"
+        html = f"{figure.element()}<p>{WITHOUT}</p></div>"
         node = nodes.figure("", nodes.raw("", html, format="html"), classes=["explorable-figure"])
         self.set_source_info(node)
         self.add_name(node)
