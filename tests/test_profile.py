@@ -268,8 +268,8 @@ def test_a_batch_equals_its_single_fits(with_slope, reml):
             expected, found = getattr(single, name), getattr(batch, name)[r]
             assert np.shape(found) == np.shape(expected)
             np.testing.assert_allclose(found, expected, rtol=1e-8, err_msg=name)
-    if not with_slope:
-        assert 5 < (batch.tau == 0).sum() < 25  # so the boundary was there, exactly
+    # Some fits lie on the boundary: exactly, and others do not.
+    assert 3 < (np.linalg.det(batch.random_effects_covariance) == 0).sum() < 27
 
 
 def test_shapes_are_those_of_the_documentation():
