@@ -106,8 +106,8 @@ def _estimates(sums: HospitalSums, reml: bool, optimum: Optimum) -> dict[str, np
     minus_two = optimum.log_determinant + divisor * (1 + np.log(2 * np.pi * variance))
     if reml:
         minus_two += np.linalg.slogdet(optimum.gram)[1]
-        minus_two += 2 * np.log(np.abs(np.diag(sums.triangle))).sum()
-    inverse = np.linalg.inv(sums.triangle)
+        minus_two += 2 * np.linalg.slogdet(sums.factor)[1]
+    inverse = np.linalg.inv(sums.factor)
     covariance = variance[:, None, None] * (inverse @ np.linalg.inv(optimum.gram) @ inverse.T)
     back = np.linalg.inv(sums.rotation)
     between = variance[:, None, None] * (back @ optimum.relative @ back.T)

@@ -12,6 +12,7 @@ from multilevel.inputs import check_groups
 
 # Relative to the length of a column: below this nothing is left but rounding.
 _NOTHING = 1e-10
+_ROUNDING = 1e-13
 
 
 class HospitalSums(NamedTuple):
@@ -31,7 +32,7 @@ class HospitalSums(NamedTuple):
     hospitals: np.ndarray  # (J,), labels in order
     sizes: np.ndarray  # (J,), patients
     n_obs: int
-    triangle: np.ndarray  # (p, p), R
+    factor: np.ndarray  # (p, p), R
     least_squares: np.ndarray  # (p, R), Q'y
     rotation: np.ndarray  # (k, k), random-effects columns as they came = z @ rotation
     root: np.ndarray  # (J, k, k), F
@@ -116,9 +117,15 @@ def hospital_sums(
     gram, cross = values[:, :p].T @ values[:, :p], values[:, :p].T @ values[:, p:]
     square = _squares(values[:, p:])
     _check_identified(gram, cross, square, total, np.count_nonzero(root.diagonal(0, 1, 2)))
+    # Turn Q until what describes hospitals has exactly no deviations. At large variance ratios its
+    # lines hardly count, and would drown in the rounding of other columns' deviations.
+    spread, turn = np.linalg.eigh(gram)
+    spread = np.where(spread > _ROUNDING, spread, 0)
+    gram, cross = np.diag(spread), np.where(spread[:, None] > 0, turn.T @ cross, 0)
     return HospitalSums(
-        names, hospitals, sizes[:, 0], n, triangle * lengths, least_squares, rotation, root,
-        lines[:, :, :p], lines[:, :, p:], gram, cross, square,
+        names, hospitals, sizes[:, 0], n, (turn.T @ triangle) * lengths,
+        turn.T @ least_squares, rotation, root,
+        lines[:, :, :p] @ turn, lines[:, :, p:], gram, cross, square,
     )  # fmt: skip
 
 
