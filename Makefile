@@ -33,7 +33,7 @@ reference: .venv/installed  ## store what every page says now, for the tests to 
 
 bench: .venv/installed  ## measure profile_reml against other packages, lme4 among them if R has it
 	$(BIN)/pip install --quiet --editable ".[bench]"
-	$(BIN)/python bench/bench.py
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 RAYON_NUM_THREADS=1 $(BIN)/python bench/bench.py
 
 lock:  ## compile requirements.txt from pyproject.toml for Python 3.11 to 3.13
 	$(PYTHON) -m venv .venv && $(BIN)/pip install --quiet uv
