@@ -100,6 +100,15 @@ def test_a_package_that_is_not_there_is_told_to_be_none_of_the_book(run):
     assert "No module named 'not_of_this_book'\nOnly the packages that this book uses" in text
 
 
+def test_a_page_that_cannot_ask_says_so(runtime, run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # `start` takes its place
+    monkeypatch.setattr("builtins.input", input)
+    monkeypatch.delitem(sys.modules, "IPython", raising=False)
+    monkeypatch.delitem(sys.modules, "IPython.display", raising=False)
+    runtime.start()
+    assert "A page cannot ask for input" in run("input('Your name?')")[0][0][1]
+
+
 def test_what_was_printed_before_an_error_stays(run):
     assert run("print('a')\n1 / 0")[0][0] == ("stdout", "a\n")
 

@@ -4,6 +4,7 @@ import json
 from types import SimpleNamespace
 
 import pages
+import pandas as pd
 import pytest
 from live_checks import CHAPTERS, MINUTE, LivePage, differences, opened, with_another_number
 from playwright.sync_api import expect
@@ -98,6 +99,16 @@ def test_a_changed_slope_changes_the_fitted_slope(first):
     cell.get_by_role("button", name="Reset").click()
     expect(cell.get_by_role("button", name="Reset")).to_be_disabled()
     assert first.code(cell) == code
+
+
+def test_the_older_pandas_of_the_browser_names_types_as_the_book_s_does(first):
+    cell = first.cell(TABLE)
+    first.write(cell, TABLE + "\nprint(patients.dtypes)")
+    first.page.keyboard.press("Shift+Enter")
+    first.wait()
+    types = str(pd.read_csv(pages.ROOT / "data/hospitals_3.csv").dtypes)
+    expect(cell.locator(".cell_output")).to_have_text(types)
+    cell.get_by_role("button", name="Reset").click()
 
 
 def test_an_error_is_told_in_a_few_lines_and_stops_what_follows(first):

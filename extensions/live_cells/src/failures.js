@@ -8,5 +8,5 @@ export function explain(reason) {
   if (/damaged/.test(reason)) return "A file arrived damaged. Please try again.";
   if (navigator.onLine === false || /fetch|network|load failed/i.test(reason))
     return "Python could not be fetched from this site. Check your connection and try again.";
-  return `Python stopped (${reason.split("\n")[0]}). Please try again.`;
+  return `Python stopped (${reason.split("\n")[0]}).`;
 }

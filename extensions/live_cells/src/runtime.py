@@ -6,6 +6,7 @@ cell is displayed, figures appear when the cell ends, an error is told in a few 
 
 import ast
 import base64
+import builtins
 import contextlib
 import io
 import json
@@ -84,7 +85,7 @@ def _explain(error, name):
     text = re.sub(r'  File "<(.*cell \d+)>", line (\d+)(?:, in <module>)?', r"In \1, line \2", text)
     if package := re.search(r"site-packages/(\w+)", inside or ""):
         text += f"(raised inside the package {package[1]})\n"
-    if isinstance(error, ModuleNotFoundError) and error.name:
+    if isinstance(error, ModuleNotFoundError) and not inside:
         text += "Only the packages that this book uses can be imported on its pages.\n"
     if isinstance(error, MemoryError):
         text += "The browser gives Python no more memory. Restart, and use less data.\n"
@@ -123,8 +124,13 @@ def run(source, name):
     return json.dumps({"outputs": _outputs, "failed": failed})
 
 
+def _no_input(*_):
+    raise RuntimeError("A page cannot ask for input: write the value into the code.")
+
+
 def start():
     """Be the main module, and what pages import of IPython."""
+    builtins.input = _no_input
     sys.modules["__main__"] = MAIN
     MAIN.display = display
     ipython, shown = types.ModuleType("IPython"), types.ModuleType("IPython.display")
