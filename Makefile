@@ -13,7 +13,7 @@ site: .venv/installed  ## execute and build the whole book
 	$(BIN)/jupyter-book build . -W -n --keep-going
 	@echo "The book is in _build/html/index.html: open it in a browser, or run 'make serve'."
 
-test: site  ## every test, the pages' own included
+test: live site  ## every test, the pages' own included
 	$(BIN)/pytest
 
 lint: .venv/installed  ## style and spelling of code and prose
