@@ -276,6 +276,7 @@ def test_a_thumb_moves_a_slider_while_the_picture_stays_in_view(open_page):
     figure = Figure(open_page(viewport=PHONE, has_touch=True, is_mobile=True))
     slider = figure.slider("Patients each")
     slider.evaluate("slider => slider.scrollIntoView({ block: 'end' })")
+    figure.page.evaluate("scrollBy(0, 200)")  # the picture's own place is above the window now
     place = slider.bounding_box()
     figure.page.touchscreen.tap(place["x"] + 5, place["y"] + place["height"] / 2)
     figure.page.wait_for_function("document.querySelector('[name=n_patients]').value < 10")
