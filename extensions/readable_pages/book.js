@@ -6,6 +6,9 @@ const boxes = new ResizeObserver((entries) => {
     else target.removeAttribute("tabindex");
   }
 });
-document
-  .querySelectorAll(".bd-article pre, .cell_output > .output, .formula, .pst-scrollable-table-container")
-  .forEach((box) => boxes.observe(box));
+const observe = () =>
+  document
+    .querySelectorAll(".bd-article pre, .cell_output > .output, .formula, .pst-scrollable-table-container")
+    .forEach((box) => (boxes.unobserve(box), boxes.observe(box)));
+observe();
+document.fonts.ready.then(observe); // a font that arrives changes what is in a box, not the box
