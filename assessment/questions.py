@@ -17,7 +17,7 @@ from pathlib import Path
 import yaml
 from markdown_it import MarkdownIt
 
-_MARKDOWN = MarkdownIt("commonmark", {"html": False})
+_MARKDOWN = MarkdownIt("commonmark", {"html": False, "typographer": True}).enable("smartquotes")
 _NEEDED = {"id", "objective", "question"}
 _ALLOWED = _NEEDED | {"options", "answer", "tolerance", "feedback", "values", "check"}
 LETTERS = "abcdefgh"

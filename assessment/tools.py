@@ -1,5 +1,6 @@
 """What the expressions of a quiz may use: the packages of the book, and its data."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,10 @@ from multilevel.prediction import hospital_effects, predict_patients
 from multilevel.profile import profile_reml
 from multilevel.simulate import WORLD
 
-__all__ = ["compare_slopes", "design_effect", "fit_mixed", "fixed_effects_table"]
-__all__ += ["hospital_effects", "intraclass_correlation", "likelihood_ratio_test", "np"]
-__all__ += ["predict_patients", "profile_reml", "r_squared", "smf", "standard_errors", "stats"]
-__all__ += ["WORLD", "table"]
+__all__ = ["WORLD", "compare_slopes", "design_effect", "fit_mixed", "fixed_effects_table"]
+__all__ += ["hospital_effects", "intraclass_correlation", "likelihood_ratio_test", "np", "pd"]
+__all__ += ["predict_patients", "profile_reml", "r_squared", "replace", "smf", "standard_errors"]
+__all__ += ["stats", "table"]
 
 
 def table(name: str) -> pd.DataFrame:
