@@ -31,7 +31,7 @@ def student_rng(student: str | int, *, chapter: int) -> np.random.Generator:
         If the id is empty.
 
     >>> student_rng("S1024", chapter=3).integers(100, size=3)
-    array([...])
+    array([57, 70, 35])
     """
     identity = os.environ.get("GRADED_STUDENT", str(student)).strip().lower()
     if not identity:
