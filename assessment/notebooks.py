@@ -16,20 +16,19 @@ from assessment.source import Assignment, Exercise
 
 OTTER = """\
 # ASSIGNMENT CONFIG
-name: {name}
 init_cell: false
 check_all_cell: false
 export_cell: false
 solutions_pdf: false
-tests: {{ok_format: false, url_prefix: null}}
-generate: {{pdf: false, zips: false}}
+tests: {ok_format: false}
+generate: {pdf: false, zips: false}
 run_tests: true"""
 STUDENT = "practice"
 
 
 def notebook(cells: Iterable[NotebookNode]) -> NotebookNode:
     made = new_notebook(cells=[NotebookNode(cell) for cell in cells])
-    made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     made.metadata.language_info = {"name": "python"}
     for number, cell in enumerate(made.cells):
         cell.id = f"cell-{number:03d}"
@@ -69,7 +68,7 @@ def otter(assignment: Assignment) -> NotebookNode:
 
 
 def _otter(assignment: Assignment) -> Iterator[NotebookNode]:
-    yield new_raw_cell(OTTER.format(name=assignment.name))
+    yield new_raw_cell(OTTER)
     for item in assignment.items:
         if not isinstance(item, Exercise):
             yield item

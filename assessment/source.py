@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,8 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ROOT / "assignments"
+SOURCES = Path(os.environ.get("OVERLAY") or ROOT / "assignments")
+"""OVERLAY is a folder elsewhere with assignments of one's own, which students do not know."""
 MARK = re.compile(
     r"^:::\{(exercise|solution)-(start|end)\}[ ]*(.*)\n((?::[\w-]+:.*\n)*):::[ ]*$", re.MULTILINE
 )
@@ -69,8 +71,8 @@ class Assignment:
         return [item for item in self.items if isinstance(item, Exercise)]
 
     @property
-    def points(self) -> int:
-        return sum(exercise.points for exercise in self.exercises)
+    def answers(self) -> list[str]:
+        return [answer for exercise in self.exercises for answer in exercise.answers]
 
     @property
     def setup(self) -> str:
@@ -90,9 +92,9 @@ class Assignment:
         return f"{signature}\n{setup}\n\n{body}"
 
 
-def sources(folder: Path = SOURCES) -> list[Path]:
+def sources() -> list[Path]:
     """Return the source files of all assignments, in order."""
-    return sorted(folder.glob("*.md"))
+    return sorted(SOURCES.glob("*.md"))
 
 
 def read(path: Path) -> Assignment:
