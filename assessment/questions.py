@@ -146,7 +146,10 @@ def _filled(text: object, values: dict[str, object], part: str) -> str:
             raise ValueError(f"{part} uses {match[0]}, which is not among its values.")
         return format(values[match[1]], match[2] or "").replace("-", "−")
 
-    return re.sub(r"\{(\w+)(?::([^{}]*))?\}", value, text.strip())
+    filled = re.sub(r"\{(\w+)(?::([^{}]*))?\}", value, text.strip())
+    if "{" in filled or "}" in filled:
+        raise ValueError(f"{part} has a brace that belongs to no value: {filled}")
+    return filled
 
 
 def html(text: str) -> str:

@@ -84,6 +84,7 @@ FAULTS = [
     ('feedback: "Yes, `n / 2`."', 'feedback: ""', "question toy-one: option a: feedback must be"),
     ('"{minus}"', '"{n}"', "question toy-one: three to eight options"),
     ("{n} < 5", "{m} < 5", "question toy-one: question uses {m}, which is not among"),
+    ("{n} < 5", "{n[0]} < 5", "question toy-one: question has a brace that belongs to no value"),
     ("n / 2,", "m / 2,", "question toy-one: 'm / 2' cannot be computed"),
     ("deff == 3", "deff == 4", "question toy-one: its check is false: deff == 4"),
     ("  options:", "  option:", "question toy-one: add answer, feedback, tolerance"),

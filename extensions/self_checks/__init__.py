@@ -23,7 +23,9 @@ from assessment.questions import LETTERS, answer_text, html, load, question_text
 
 FOLDER = ROOT / "content" / "self-checks"
 ASSETS = [HERE / "self_checks.css", HERE / "self_checks.js"]
-INTRODUCTION = "Each question has one right answer, and says why the others are tempting."
+INTRODUCTION = (
+    "Each question has one right answer. Check yours, and read what speaks for or against it."
+)
 SOURCE = re.compile(r"^```\{self-check\} (\S+)\n.*?^```$", re.MULTILINE | re.DOTALL)
 
 
