@@ -24,6 +24,7 @@ tests: {ok_format: false}
 generate: {pdf: false, zips: false}
 run_tests: true"""
 STUDENT = "practice"
+ROLE = re.compile(r"\{[\w:-]+\}`([^<`]+?)(?:\s*<[^>]+>)?`")
 
 
 def notebook(cells: Iterable[NotebookNode]) -> NotebookNode:
@@ -33,7 +34,7 @@ def notebook(cells: Iterable[NotebookNode]) -> NotebookNode:
     for number, cell in enumerate(made.cells):
         cell.id = f"cell-{number:03d}"
         if cell.cell_type == "markdown":  # roles mean nothing outside the book
-            cell.source = re.sub(r"\{doc\}`([^<`]+?)\s*<[^>]+>`", r"\1", cell.source)
+            cell.source = ROLE.sub(r"\1", cell.source)
     return made
 
 
