@@ -1,5 +1,6 @@
 """The explorable's numbers, in V8 as in a browser: equal to the package, and true to the world."""
 
+import atexit
 import json
 import re
 import warnings
@@ -28,6 +29,7 @@ class Script:
 
     def __init__(self, source=None, hospitals=40, patients=75):
         self.engine = MiniRacer()
+        atexit.register(self.engine.close)  # as in extensions/prerendered_maths
         self.engine.eval(source or script())
         self.engine.eval(f"const setup = {json.dumps(explore().setup)}")
         self.engine.eval(f"const draws = makeDraws(setup, {hospitals}, {patients})")
