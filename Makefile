@@ -1,4 +1,4 @@
-# site · test · lint · serve · reference · lock · sphinx-9 · clean: each one line of thought.
+# site · test · lint · serve · reference · bench · lock · sphinx-9 · clean: each one line of thought.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -7,7 +7,7 @@ export SOURCE_DATE_EPOCH := $(shell git log -1 --format=%ct 2>/dev/null || echo 
 # One formula engine, so that the same formula makes the same design everywhere.
 export SM_FORMULA_ENGINE := patsy
 
-.PHONY: site test lint serve reference lock sphinx-9 clean
+.PHONY: site test lint serve reference bench lock sphinx-9 clean
 
 site: .venv/installed  ## execute and build the whole book
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -27,9 +27,13 @@ serve: site  ## preview at http://localhost:8000
 reference: .venv/installed  ## store what every page says now, for the tests to compare with
 	$(BIN)/python tests/pages.py
 
+bench: .venv/installed  ## measure profile_reml against other packages, lme4 among them if R has it
+	$(BIN)/pip install --quiet --editable ".[bench]"
+	$(BIN)/python bench/bench.py
+
 lock:  ## compile requirements.txt from pyproject.toml for Python 3.11 to 3.13
 	$(PYTHON) -m venv .venv && $(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-emit-index-url --output-file requirements.txt --upgrade --custom-compile-command "make lock"
+	$(BIN)/uv pip compile pyproject.toml --extra book --extra test --extra lint --universal --python-version 3.11 --no-emit-index-url --output-file requirements.txt --upgrade --custom-compile-command "make lock"
 
 # Jupyter Book 1 freezes Sphinx at version 7. The same sources must also build without it.
 NOT_IN_SPHINX_9 := {'jupyter_book', 'sphinx_thebe', 'sphinx_comments', 'sphinx_jupyterbook_latex', 'sphinx_multitoc_numbering'}

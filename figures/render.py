@@ -37,6 +37,7 @@ def main(folder: Path) -> None:
         plot_line_with_band(
             patients, ax=ax, label="pooled", color=COLOURS["pooled"], linestyle="--"
         )
+    right.set_ylim(top=right.get_ylim()[1] + 4)  # the highest hospital's name below the title
     left.set_title("All patients: rising", loc="left")
     right.set_title("Each hospital: falling", loc="left")
     fig.savefig(folder / "paradox.svg", metadata={"Date": None})

@@ -2,74 +2,18 @@
 
 from __future__ import annotations
 
-import ast
+import keyword
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
-import patsy
-import patsy.builtins
 from statsmodels.regression.mixed_linear_model import MixedLM
 
 
 class MissingRowsWarning(UserWarning):
     """Rows with a missing value were left out, as asked."""
-
-
-def columns_in(formula: str | None) -> list[str]:
-    """Return the names of the columns that a formula asks for, in order of appearance.
-
-    Names of functions (``np.log(x)``, ``C(x)``) and of patsy's contrasts are no columns.
-    Everything else is: patsy would take a column that is missing from the data from the variables
-    of the program, without a word.
-
-    Examples
-    --------
-    >>> columns_in("will ~ np.log(severity) * C(ward, Sum)")
-    ['will', 'severity', 'ward']
-    """
-    if formula is None:
-        return []
-    try:
-        description = patsy.ModelDesc.from_formula(formula)
-    except patsy.PatsyError as error:
-        raise ValueError(f"The formula {formula!r} cannot be read: {error}") from error
-    names: dict[str, None] = {}
-    for term in description.lhs_termlist + description.rhs_termlist:
-        for factor in term.factors:
-            tree = ast.parse(factor.name(), mode="eval")
-            functions = {
-                id(leaf)
-                for node in ast.walk(tree)
-                if isinstance(node, ast.Call)
-                for leaf in ast.walk(node.func)
-            }
-            for node in ast.walk(tree):
-                if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Q":
-                    names |= dict.fromkeys(a.value for a in node.args)
-                elif isinstance(node, ast.Name) and id(node) not in functions:
-                    names[node.id] = None
-    return [name for name in names if name not in patsy.builtins.__all__]
-
-
-def columns_of_model(
-    formula: str, groups: str, re_formula: str | None, vc_formula: Mapping[str, str] | None
-) -> dict[str, str]:
-    """Return the columns that a model needs, and which of its arguments asks for each."""
-    if not isinstance(groups, str):
-        raise ValueError("groups is not a string; give the name of the grouping column.")
-    outcome = formula.partition("~")[0].strip()
-    if "~" not in formula or not outcome:
-        raise ValueError(f"The formula {formula!r} has no outcome; write 'outcome ~ predictors'.")
-    parts = {"formula": formula, "re_formula": re_formula}
-    parts |= {f"vc_formula[{name!r}]": part for name, part in (vc_formula or {}).items()}
-    used: dict[str, str] = {}
-    for part, text in parts.items():
-        for name in columns_in(text):
-            used.setdefault(name, "outcome" if name == outcome else part)
-    return {groups: "groups"} | used
 
 
 def usable_rows(data: pd.DataFrame, used: Mapping[str, str], *, missing: str) -> pd.DataFrame:
@@ -97,7 +41,8 @@ def usable_rows(data: pd.DataFrame, used: Mapping[str, str], *, missing: str) ->
             there = ", ".join(map(repr, near or data.columns))
             hint = f"did you mean {there}?" if near else f"its columns are {there}."
             raise ValueError(f"The data have no column {column!r} (from {source}); {hint}")
-        if not column.isidentifier() and source in ("outcome", "predictor", "group"):
+        bare = column.isidentifier() and not keyword.iskeyword(column)
+        if not bare and source in ("outcome", "predictor", "group"):
             raise ValueError(f"Column {column!r} cannot stand in a formula; rename it.")
         if isinstance(data[column], pd.DataFrame):
             raise ValueError(f"The data have several columns {column!r}; rename or remove them.")
@@ -113,7 +58,8 @@ def usable_rows(data: pd.DataFrame, used: Mapping[str, str], *, missing: str) ->
     frame = data.loc[~incomplete, list(used)].copy()
     if frame.empty:
         raise ValueError(f"No rows are left of {len(data)}; a model needs data.")
-    for column in used:
+    for column, source in used.items():
+        _check_kind(frame[column], column, grouping=source in ("groups", "group"))
         # A category that no row has would become a predictor that is zero throughout.
         if isinstance(frame[column].dtype, pd.CategoricalDtype):
             frame[column] = frame[column].cat.remove_unused_categories()
@@ -125,6 +71,18 @@ def usable_rows(data: pd.DataFrame, used: Mapping[str, str], *, missing: str) ->
                     "correct them, or set them to missing."
                 )
     return frame
+
+
+def _check_kind(values: pd.Series, column: str, *, grouping: bool) -> None:
+    """Raise ``ValueError`` for dates and complex numbers, of which no regression is made."""
+    kind = values.dtype
+    if pd.api.types.is_complex_dtype(kind):
+        raise ValueError(f"Column {column!r} holds complex numbers; take their real part.")
+    if not grouping and (getattr(kind, "kind", "O") in "mM" or isinstance(kind, pd.PeriodDtype)):
+        raise ValueError(
+            f"Column {column!r} holds dates or times (dtype {kind}); convert them to a number, "
+            "such as days since admission."
+        )
 
 
 def check_numeric(frame: pd.DataFrame, columns: Iterable[str]) -> None:
@@ -178,17 +136,31 @@ def check_design(model: MixedLM, formula: str, group: str) -> None:
             f"Outcome {outcome} is constant in every group of {group!r}, so nothing varies within "
             "groups; analyse one row a group by ordinary least squares."
         )
-    lengths = np.sqrt((x**2).sum(axis=0))
-    scaled = x / np.where(lengths > 0, lengths, 1)
-    for k, name in enumerate(model.exog_names):
-        if np.linalg.matrix_rank(scaled[:, : k + 1], tol=1e-10) <= k:
-            raise ValueError(
-                f"Predictor {name!r} is a linear combination of those before it in {formula!r}, "
-                "so its effect is not defined; leave one of them out."
-            )
+    surplus = _dependent(x, model.exog_names)
+    if surplus:
+        raise ValueError(
+            f"Predictor {surplus!r} is a linear combination of those before it in {formula!r}, "
+            "so its effect is not defined; leave one of them out."
+        )
+    surplus = _dependent(model.exog_re, model.data.exog_re_names) if model.k_re else None
+    if surplus:
+        raise ValueError(
+            f"Random effect {surplus!r} is zero, or a linear combination of those before it in "
+            "re_formula, so its variance is not defined; leave it out."
+        )
     residual = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
     if len(y) <= x.shape[1] or np.linalg.norm(residual) <= 1e-9 * np.linalg.norm(y - y.mean()):
         raise ValueError(
             f"The predictors explain outcome {outcome} exactly, so no variance is left to share "
             "out; use fewer predictors, and none that the outcome was computed from."
         )
+
+
+def _dependent(x: np.ndarray, names: Sequence[str]) -> str | None:
+    """Return the first column that is a linear combination of those before it."""
+    lengths = np.sqrt((x**2).sum(axis=0))
+    scaled = x / np.where(lengths > 0, lengths, 1)
+    ranks = (np.linalg.matrix_rank(scaled[:, : k + 1], tol=1e-10) for k in range(x.shape[1]))
+    return next(
+        (name for k, (name, rank) in enumerate(zip(names, ranks, strict=True)) if rank <= k), None
+    )

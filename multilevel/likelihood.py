@@ -43,6 +43,17 @@ class MixedLikelihood:
         N observations, p linearly independent fixed-effects columns.
     reml : bool
         Restricted (True) or full (False) likelihood.
+
+    Attributes
+    ----------
+    triangle : numpy.ndarray
+        (p, p) R of X = QR. All sums below are over the orthonormal columns of Q.
+    zz : numpy.ndarray
+        (J, q, q) cross-products Z'Z of each group.
+    za : numpy.ndarray
+        (J, q, p + 1) cross-products of Z with Q and with the residual of ordinary least squares.
+    owner : numpy.ndarray
+        For each column of Z after the first ``k_re``, the variance component that it belongs to.
     """
 
     def __init__(self, model: MixedLM, reml: bool) -> None:
@@ -53,18 +64,18 @@ class MixedLikelihood:
         self.n_obs, self.n_fixed = x.shape
         # An orthonormal basis and residuals, because raw cross-products of uncentred data
         # lose half of their digits.
-        basis, self._triangle = np.linalg.qr(x)
-        self._ols = basis.T @ y
-        residual = y - basis @ self._ols
+        basis, self.triangle = np.linalg.qr(x)
+        self.ols = basis.T @ y
+        residual = y - basis @ self.ols
         self.residual_square = residual @ residual
-        self._log_det_triangle = np.log(np.abs(np.diag(self._triangle))).sum()
+        self._log_det_triangle = np.log(np.abs(np.diag(self.triangle))).sum()
         targets = np.column_stack([basis, residual])
 
         # Each variance component gets as many columns as its widest group needs; the columns
         # of zeros that narrower groups have change nothing.
         components = model.exog_vc.mats
         widths = [max(m.shape[1] for m in mats) for mats in components]
-        self._owner = np.repeat(np.arange(len(widths)), widths)
+        self.owner = np.repeat(np.arange(len(widths)), widths)
         n_columns = self.k_re + sum(widths)
         zz, za = [], []
         for i, group in enumerate(model.group_labels):
@@ -76,38 +87,41 @@ class MixedLikelihood:
                 z[:, first : first + components[c][i].shape[1]] = components[c][i]
             zz.append(z.T @ z)
             za.append(z.T @ targets[rows])
-        self._zz, self._za = np.array(zz), np.array(za)
+        self.zz, self.za = np.array(zz), np.array(za)
 
-        mean_squares = np.einsum("jqq->q", self._zz) / self.n_obs
-        self._rms_re = np.sqrt(mean_squares[: self.k_re])
-        self._rms_vc = np.sqrt(np.bincount(self._owner, weights=mean_squares[self.k_re :]))
-        self._lower = np.tril_indices(self.k_re)
+        mean_squares = np.einsum("jqq->q", self.zz) / self.n_obs
+        self.rms_re = np.sqrt(mean_squares[: self.k_re])
+        self.rms_vc = np.sqrt(np.bincount(self.owner, weights=mean_squares[self.k_re :]))
+        self.lower = np.tril_indices(self.k_re)
 
     def pack(self, cov_re: np.ndarray, vcomp: np.ndarray) -> np.ndarray:
         """Return ``t`` for a (k, k) covariance and the components, both relative to σ²."""
-        scaled = cov_re * np.outer(self._rms_re, self._rms_re)
+        scaled = cov_re * np.outer(self.rms_re, self.rms_re)
         values, vectors = np.linalg.eigh(scaled)
         root = vectors * np.sqrt(np.clip(values, 0, None))
         factor = np.linalg.qr(root.T, mode="r").T
-        return np.concatenate(
-            [factor[self._lower], self._rms_vc * np.sqrt(np.clip(vcomp, 0, None))]
-        )
+        return np.concatenate([factor[self.lower], self.rms_vc * np.sqrt(np.clip(vcomp, 0, None))])
 
     def unpack(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the (k, k) factor of the covariance and the components' relative SDs."""
         factor = np.zeros((self.k_re, self.k_re))
-        factor[self._lower] = t[: len(self._lower[0])]
-        return factor / self._rms_re[:, None], t[len(self._lower[0]) :] / self._rms_vc
+        factor[self.lower] = t[: len(self.lower[0])]
+        return factor / self.rms_re[:, None], t[len(self.lower[0]) :] / self.rms_vc
+
+    def factor(self, t: np.ndarray) -> np.ndarray:
+        """Return the (q, q) factor Λ: one row for each column of a group's Z."""
+        factor, sds = self.unpack(np.asarray(t, float))
+        q = self.zz.shape[1]
+        root = np.zeros((q, q))
+        root[: self.k_re, : self.k_re] = factor
+        root[range(self.k_re, q), range(self.k_re, q)] = sds[self.owner]
+        return root
 
     def at(self, t: np.ndarray) -> Solution:
         """Solve the fixed effects at given variances, and evaluate the log-likelihood there."""
-        factor, sds = self.unpack(np.asarray(t, float))
-        q = self._zz.shape[1]
-        root = np.zeros((q, q))
-        root[: self.k_re, : self.k_re] = factor
-        root[range(self.k_re, q), range(self.k_re, q)] = sds[self._owner]
-        cholesky = np.linalg.cholesky(np.eye(q) + root.T @ self._zz @ root)
-        half = np.linalg.solve(cholesky, root.T @ self._za).reshape(-1, self.n_fixed + 1)
+        root = self.factor(t)
+        cholesky = np.linalg.cholesky(np.eye(len(root)) + root.T @ self.zz @ root)
+        half = np.linalg.solve(cholesky, root.T @ self.za).reshape(-1, self.n_fixed + 1)
         log_det = 2 * np.log(np.diagonal(cholesky, axis1=1, axis2=2)).sum()
 
         p = self.n_fixed
@@ -116,7 +130,7 @@ class MixedLikelihood:
         gram[p, p] += self.residual_square
         step = np.linalg.solve(gram[:p, :p], gram[:p, p])
         residual_sum = gram[p, p] - gram[:p, p] @ step
-        inverse = np.linalg.inv(self._triangle)
+        inverse = np.linalg.inv(self.triangle)
 
         divisor = self.n_obs - p if self.reml else self.n_obs
         variance = residual_sum / divisor
@@ -124,7 +138,7 @@ class MixedLikelihood:
         if self.reml:
             minus_two += np.linalg.slogdet(gram[:p, :p])[1] + 2 * self._log_det_triangle
         covariance = variance * inverse @ np.linalg.inv(gram[:p, :p]) @ inverse.T
-        fixed_effects = inverse @ (self._ols + step)
+        fixed_effects = inverse @ (self.ols + step)
         return Solution(-minus_two / 2, fixed_effects, covariance, variance, log_det, residual_sum)
 
     def log_likelihood(self, t: np.ndarray) -> float:
@@ -143,7 +157,7 @@ class MixedLikelihood:
         and a search along one variance at a time stays, although two together would climb.
         Then a search without gradients, which gains the last digits.
         """
-        unit = np.concatenate([np.eye(self.k_re)[self._lower], np.ones(len(self._rms_vc))])
+        unit = np.concatenate([np.eye(self.k_re)[self.lower], np.ones(len(self.rms_vc))])
         sizes = [size * unit for size in (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)]
         candidates = [0 * unit]
         for start in (max(sizes, key=self.log_likelihood), 0.3 * unit):
@@ -162,14 +176,14 @@ class MixedLikelihood:
         """Return ``t`` with one variance set to zero: of each component, and in the direction
         in which the random effects vary least."""
         simpler = []
-        k = len(self._lower[0])
+        k = len(self.lower[0])
         if self.k_re:
             factor = np.zeros((self.k_re, self.k_re))
-            factor[self._lower] = t[:k]
+            factor[self.lower] = t[:k]
             left, values, _ = np.linalg.svd(factor)
             values[-1] = 0
             factor = np.linalg.qr((left * values).T, mode="r").T
-            simpler.append(np.concatenate([factor[self._lower], t[k:]]))
+            simpler.append(np.concatenate([factor[self.lower], t[k:]]))
         for c in range(k, len(t)):
             simpler.append(np.where(np.arange(len(t)) == c, 0.0, t))
         return simpler

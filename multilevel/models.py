@@ -7,20 +7,18 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-import patsy
 import statsmodels.formula
 import statsmodels.formula.api as smf
 from scipy import stats
-from statsmodels.regression.mixed_linear_model import MixedLM, MixedLMResultsWrapper
-from statsmodels.tools import sm_exceptions
+from statsmodels.regression.mixed_linear_model import MixedLMResultsWrapper
 
 from multilevel.checks import ConvergenceError, SingularFitWarning, checked_fit
+from multilevel.formulas import build_model, columns_of_model, functions_for
 from multilevel.inputs import (
     MissingRowsWarning,
     check_design,
     check_groups,
     check_numeric,
-    columns_of_model,
     usable_rows,
 )
 from multilevel.likelihood import MixedLikelihood
@@ -61,8 +59,11 @@ def fit_mixed(
     Parameters
     ----------
     formula, re_formula, vc_formula
-        As in :meth:`statsmodels.regression.mixed_linear_model.MixedLM.from_formula`. The default
-        is a random intercept. For crossed effects give a constant column as ``groups``.
+        As in :meth:`statsmodels.regression.mixed_linear_model.MixedLM.from_formula`. The default,
+        without the last two, is a random intercept. ``vc_formula`` alone has none: give
+        ``re_formula="1"`` too, unless the components hold it. For crossed effects give a
+        constant column as ``groups``. Columns come from the data only; functions and modules in
+        a formula from the caller.
     data : pandas.DataFrame
         One row a patient, in any order, with any index; it is not changed.
     groups : str
@@ -106,27 +107,15 @@ def fit_mixed(
     True
     """
     vc_formula = dict(vc_formula) if vc_formula else None
-    used = columns_of_model(formula, groups, re_formula, vc_formula)
+    functions = functions_for(data, sys._getframe(1))
+    used = columns_of_model(formula, groups, re_formula, vc_formula, functions)
     frame = usable_rows(data, used, missing=missing)
     check_numeric(frame, [name for name in used if used[name] == "outcome"])
     index = frame.index
     # statsmodels selects rows by label, which repeats rows when labels are repeated.
     frame = frame.reset_index(drop=True)
     check_groups(frame[groups], groups, crossed=vc_formula is not None and re_formula is None)
-    caller = sys._getframe(1)
-    scope = {**caller.f_globals, **caller.f_locals}
-    text = " ".join(filter(None, [formula, re_formula, *(vc_formula or {}).values()]))
-    try:
-        model = MixedLM.from_formula(
-            formula,
-            frame,
-            groups=groups,
-            re_formula=re_formula,
-            vc_formula=vc_formula,
-            eval_env={name: value for name, value in scope.items() if name in text},
-        )
-    except (patsy.PatsyError, sm_exceptions.MissingDataError) as error:
-        raise ValueError(f"The formula does not give numbers for every row: {error}") from error
+    model = build_model(formula, frame, groups, re_formula, vc_formula, functions)
     check_design(model, formula, groups)
     model.data.orig_exog.index = model.data.orig_endog.index = index
     return checked_fit(model, reml)
@@ -200,10 +189,15 @@ def compare_slopes(
     Neuhaus and Kalbfleisch (1998), doi:10.2307/3109770, for the two slopes and their mixture.
     """
     used = {outcome: "outcome", predictor: "predictor", group: "group"}
+    x, within, between = predictor, f"{predictor}_within", f"{predictor}_mean"
+    if len({*used, within, between}) < 5:
+        raise ValueError(
+            f"outcome, predictor and group must be three columns, none of them named {within!r} or "
+            f"{between!r}, which the two parts of the predictor will be; rename one."
+        )
     frame = usable_rows(data, used, missing=missing)
     check_numeric(frame, [outcome, predictor])
     check_groups(frame[group], group)
-    x, within, between = predictor, f"{predictor}_within", f"{predictor}_mean"
     means = frame.groupby(group, observed=True)[[outcome, predictor]].transform("mean")
     frame[within], frame[between] = frame[predictor] - means[predictor], means[predictor]
     for column, level in {within: "within", between: "between"}.items():

@@ -35,8 +35,10 @@ class HospitalWorld:
     symmetrically ``cut`` standard deviations from their mean, which keeps severity, resilience
     and staff quality between 0 and 10 and every regression line straight. Nothing is clipped.
 
-    What follows from the defaults, for a very large sample with hospitals of equal size (exact,
-    because the cut changes every predictor's variance by the same factor):
+    What follows from the defaults, for a very large sample of hospitals of equal size with many
+    patients each, whose observed means are then the true ones (exact, because the cut changes
+    every predictor's variance by the same factor; means of few patients are noisy predictors, and
+    the slope on them lies nearer to the within slope):
     - within: ``slope_within`` = -3
     - between: ``slope_within + effect_staff cov(W, m) / var(m)`` = +5
     - contextual: between - within = +8
@@ -119,8 +121,9 @@ def simulate_three_hospitals(
     """Simulate the three hospitals that open the book. They are chosen, not sampled.
 
     Red (staff quality 3) treats mild cases, Green (5) the middle, Blue (7) severe ones; each
-    hospital's case mix equals its staff quality, so the true between slope is exactly
-    ``slope_within + effect_staff`` = +5 points, as it is in the whole world.
+    hospital's case mix equals its staff quality. Averaged over the hospitals' other differences
+    (``u0``), the true between slope is ``slope_within + effect_staff`` = +5 points, as it is in
+    the whole world.
 
     Parameters
     ----------
@@ -182,8 +185,8 @@ def simulate_hospitals(
     ValueError
         If a number is not positive, or the numbers do not match.
     """
-    if n_hospitals < 1:
-        raise ValueError(f"n_hospitals is {n_hospitals}; a world needs at least 1 hospital.")
+    if n_hospitals < 1 or n_hospitals % 1:
+        raise ValueError(f"n_hospitals is {n_hospitals}; give a whole number of at least 1.")
     sizes = _sizes(n_patients, n_hospitals)
     width = max(2, len(str(n_hospitals)))
     staff = 5 + _cut_normal(world.sd_staff, n_hospitals, cut=world.cut, rng=rng)
@@ -239,12 +242,12 @@ def _cut_normal(sd: float, size: int, *, cut: float, rng: np.random.Generator) -
 def _sizes(n_patients: int | Sequence[int], n_hospitals: int) -> np.ndarray:
     sizes = np.asarray(n_patients)
     if sizes.ndim == 0:
-        sizes = np.full(n_hospitals, int(sizes))
+        sizes = np.full(n_hospitals, sizes)
     if len(sizes) != n_hospitals:
         raise ValueError(
             f"n_patients has {len(sizes)} entries for {n_hospitals} hospitals; "
             "give one number for all, or one per hospital."
         )
-    if sizes.min() < 1:
-        raise ValueError(f"n_patients contains {sizes.min()}; each hospital needs a patient.")
-    return sizes
+    if not np.all((sizes >= 1) & (sizes % 1 == 0)):
+        raise ValueError(f"n_patients is {n_patients}; give whole numbers of at least 1.")
+    return sizes.astype(int)

@@ -17,7 +17,15 @@ _PARSER = create_md_parser(MdParserConfig(enable_extensions=_EXTENSIONS), Render
 # Directives whose body is not MyST text.
 _VERBATIM = {"code-cell", "code-block", "code", "literalinclude", "math", "raw", "bibliography"}
 # Directives whose argument is a name, not a title that a reader sees.
-_NAMED = _VERBATIM | {"figure", "image", "solution-start", "solution-end", "include", "toctree"}
+_NAMED = _VERBATIM | {
+    "explorable",
+    "figure",
+    "image",
+    "solution-start",
+    "solution-end",
+    "include",
+    "toctree",
+}
 
 
 @dataclass(frozen=True)

@@ -101,8 +101,22 @@ def test_a_sound_page_is_built(toy):
         ("{ref}`here`", "{ref}`nowhere`", "undefined label: 'nowhere'"),
         ("{ref}`here`", "{term}`nowhere`", "term not in glossary: 'nowhere'"),
         ("{ref}`here`", "{glue:text}`nowhere`", "No key 'nowhere'"),
+        (
+            "\n(here)=",
+            "\n```{explorable} nowhere\nSee.\n```\n(here)=",
+            "There is no preset 'nowhere'",
+        ),
+        ("\n(here)=", "\n```{explorable} paradox\n```\n(here)=", "one paragraph of caption"),
     ],
-    ids=["a failing cell", "a cell that warns", "a broken link", "a lost term", "a lost number"],
+    ids=[
+        "a failing cell",
+        "a cell that warns",
+        "a broken link",
+        "a lost term",
+        "a lost number",
+        "an unknown explorable",
+        "an explorable without a caption",
+    ],
 )
 def test_a_planted_fault_turns_the_build_red(toy, sound, fault, message):
     page = toy / "content/toy.md"

@@ -6,8 +6,10 @@ import runpy
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data"
@@ -36,6 +38,25 @@ def test_a_changed_value_in_a_file_is_noticed(rewritten, tmp_path):
     text = changed.read_text()
     changed.write_text(text[:-2] + ("1" if text[-2] != "1" else "2") + text[-1:])
     assert (rewritten / SIMULATED[0]).read_bytes() != changed.read_bytes()
+
+
+STUDY = pd.read_csv(DATA / "type_one_error.csv")
+
+
+@pytest.mark.parametrize("n_hospitals", STUDY["n_hospitals"].unique())
+def test_the_study_of_false_alarms_repeats_a_block_of_each_size(n_hospitals):
+    count_rejections = runpy.run_path(str(DATA / "make_type_one_error.py"))["count_rejections"]
+    stored = STUDY[(STUDY["n_hospitals"] == n_hospitals) & (STUDY["block"] == 7)]
+    assert stored.to_dict("records") == [count_rejections(n_hospitals, 7)]
+
+
+def test_the_study_of_false_alarms_has_the_known_rates_where_there_are_many_hospitals():
+    # with 20 hospitals or more no variance is estimated at zero: t is exact, z is t beyond 1.96
+    many = STUDY[STUDY["n_hospitals"] >= 20].drop(columns="block").groupby("n_hospitals").sum()
+    z = 2 * stats.t.sf(stats.norm.isf(0.025), many.index - 2)
+    for test, rate in {"reml_t": 0.05, "reml_z": z}.items():
+        error = np.sqrt(rate * (1 - rate) / many["data_sets"])
+        assert (np.abs(many[test] / many["data_sets"] - rate) < 4 * error).all()
 
 
 @pytest.mark.parametrize("path", sorted(DATA.glob("*.csv")), ids=lambda path: path.name)

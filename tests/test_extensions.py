@@ -1,5 +1,6 @@
 """The book's Sphinx extensions, on small texts."""
 
+import json
 import re
 
 import nbformat
@@ -156,9 +157,11 @@ def test_two_downloads_have_the_same_cell_ids():
 
 
 def test_glued_values_are_read_without_their_quotes(tmp_path):
-    record = '{"p": {"data": {"text/plain": "\'< .001\'"}}, "figure": {"data": {"image/png": ""}}}'
-    (tmp_path / "page.glue.json").write_text(record, encoding="utf8")
-    assert student_downloads.glued_values(tmp_path, "page") == {"p": "< .001"}
+    texts = {"p": "< .001", "quoted": "'so-called'"}
+    records = {name: {"data": {"text/plain": repr(text)}} for name, text in texts.items()}
+    records["figure"] = {"data": {"image/png": ""}}
+    (tmp_path / "page.glue.json").write_text(json.dumps(records), encoding="utf8")
+    assert student_downloads.glued_values(tmp_path, "page") == texts
 
 
 def test_lines_left_by_a_dropped_script_are_folded_at_once():

@@ -10,7 +10,13 @@ import pytest
 from scipy.optimize import minimize
 from scipy.stats import chi2
 
-from multilevel.inference import design_effect, hospital_sd_interval, intraclass_correlation
+from multilevel.comparison import simulate_outcomes
+from multilevel.inference import (
+    bootstrap_hospital_sd,
+    design_effect,
+    hospital_sd_interval,
+    intraclass_correlation,
+)
 from multilevel.models import SingularFitWarning, fit_mixed
 from multilevel.simulate import WORLD, simulate_hospitals
 
@@ -73,6 +79,15 @@ def test_random_slopes_are_refused(slopes, function):
 def test_variance_components_are_refused(balanced, function):
     result = fit_mixed("will_to_live ~ 1", balanced, groups="hospital", vc_formula={"level": "1"})
     with pytest.raises(ValueError, match=r"random intercept and nothing else.*level Var"):
+        function(result)
+
+
+@pytest.mark.parametrize("function", [intraclass_correlation, hospital_sd_interval])
+def test_a_constant_that_is_not_one_is_no_random_intercept(balanced, function):
+    # Its variance is in other units: a hundredth of that between hospitals.
+    ten = balanced.assign(ten=10.0)
+    result = fit_mixed("will_to_live ~ 1", ten, groups="hospital", re_formula="0 + ten")
+    with pytest.raises(ValueError, match=r"random intercept and nothing else.*ten Var"):
         function(result)
 
 
@@ -196,3 +211,69 @@ def test_no_warning_is_said_on_the_way(balanced):
         warnings.simplefilter("error")
         low, high = hospital_sd_interval(result)
     assert low < np.sqrt(result.cov_re.iloc[0, 0]) < high
+
+
+def test_with_three_hospitals_the_interval_covers_less_often_than_it_says():
+    rng, hits = np.random.default_rng(12), []
+    group = np.repeat(np.arange(3), 10)
+    for _ in range(100):
+        data = pd.DataFrame({"g": group, "y": 2 * rng.normal(size=3)[group] + rng.normal(size=30)})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SingularFitWarning)
+            low, high = hospital_sd_interval(fit_mixed("y ~ 1", data, "g"))
+        hits.append(low <= 2 <= high)
+    # 82 to 85 % in 1,500 simulated data sets; three standard errors of a share of 100.
+    assert 0.72 < np.mean(hits) < 0.94
+
+
+# --- parametric bootstrap --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reml", [True, False])
+def test_each_replicate_is_the_fit_of_simulated_outcomes(balanced, reml):
+    result = fit_mixed("will_to_live ~ resilience", balanced, "hospital", reml=reml)
+    found = bootstrap_hospital_sd(result, rng=np.random.default_rng(3), n=3)
+    outcomes = simulate_outcomes(result, 3, rng=np.random.default_rng(3))
+    for k in range(3):
+        drawn = balanced.assign(will_to_live=outcomes[:, k])
+        again = fit_mixed("will_to_live ~ resilience", drawn, "hospital", reml=reml)
+        # 1e-3: fit_mixed knows a standard deviation to the root of the likelihood's precision.
+        assert found.replicates[k] == pytest.approx(np.sqrt(again.cov_re.iloc[0, 0]), rel=1e-3)
+
+
+def test_replicates_of_balanced_data_follow_the_analysis_of_variance(balanced):
+    result = fit_mixed("will_to_live ~ 1", balanced, "hospital")
+    tau2, sigma2 = result.cov_re.iloc[0, 0], result.scale
+    found = bootstrap_hospital_sd(result, rng=np.random.default_rng(5), n=4000)
+    # τ̂² = (MSB - MSW) / n, and both are scaled χ²: 19 and 180 degrees of freedom.
+    between, within = sigma2 + 10 * tau2, sigma2
+    variance = (2 * between**2 / 19 + 2 * within**2 / 180) / 10**2
+    error = np.sqrt(variance / 4000)
+    assert np.mean(found.replicates**2) == pytest.approx(tau2, abs=4 * error)
+    assert np.var(found.replicates**2) == pytest.approx(variance, rel=0.15)
+
+
+def test_the_interval_holds_the_middle_of_the_replicates(balanced):
+    result = fit_mixed("will_to_live ~ 1", balanced, "hospital")
+    found = bootstrap_hospital_sd(result, rng=np.random.default_rng(6), n=500, level=0.8)
+    assert found.replicates.shape == (500,)
+    assert (found.low, found.high) == pytest.approx(np.quantile(found.replicates, [0.1, 0.9]))
+
+
+def test_replicates_on_the_boundary_are_exactly_zero():
+    with pytest.warns(SingularFitWarning):
+        result = fit_case("P21_dyestuff2")
+    found = bootstrap_hospital_sd(result, rng=np.random.default_rng(7), n=500)
+    assert 0.4 < np.mean(found.replicates == 0) < 0.8
+    assert found.low == 0
+
+
+def test_the_bootstrap_refuses_what_it_does_not_know(balanced, slopes):
+    rng = np.random.default_rng(1)
+    with pytest.raises(ValueError, match="random intercept and nothing else"):
+        bootstrap_hospital_sd(slopes, rng=rng)
+    result = fit_mixed("will_to_live ~ 1", balanced, "hospital")
+    with pytest.raises(ValueError, match="level is 95"):
+        bootstrap_hospital_sd(result, rng=rng, level=95)
+    with pytest.raises(ValueError, match="n is 0; draw at least 1"):
+        bootstrap_hospital_sd(result, rng=rng, n=0)

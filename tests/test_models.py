@@ -59,7 +59,7 @@ def by_r_name(series, names):
 
 
 def test_every_case_has_a_reference():
-    assert len(CASES) == 24
+    assert len(CASES) == 25
     assert list(CASES) == list(FITS)
 
 
@@ -387,6 +387,107 @@ BAD_INPUT = {
         lambda p: pd.concat([p, p[["hospital"]]], axis="columns"),
         "several columns 'hospital'; rename",
     ),
+    "lme4 notation": (
+        {"formula": FORMULA + " + (1 | hospital)"},
+        lambda p: p,
+        r"has a '\|'.*fit_mixed\('will_to_live ~ symptom_severity', data, groups='hospital'\)",
+    ),
+    "lme4 notation with integer groups": (
+        {"formula": FORMULA + " + (1 + resilience | code)"},
+        lambda p: p.assign(code=p["hospital"].str[1:].astype(int)),
+        r"fit_mixed\('will_to_live ~ symptom_severity', data, groups='code', "
+        r"re_formula='1 \+ resilience'\)",
+    ),
+    "lme4 notation alone": (
+        {"formula": "will_to_live ~ (1 | hospital)"},
+        lambda p: p,
+        r"write fit_mixed\('will_to_live ~ 1', data, groups='hospital'\)",
+    ),
+    "a bar in re_formula": (
+        {"re_formula": "1 | hospital"},
+        lambda p: p,
+        r"has a '\|'.*give them as in fit_mixed\(",
+    ),
+    "variable of the caller": (
+        {"formula": "will_to_live ~ severity.clip(0, None)"},
+        lambda p: p,
+        r"no column 'severity' \(from formula\)",
+    ),
+    "variable of the caller in a function": (
+        {"formula": "will_to_live ~ np.abs(severity)"},
+        lambda p: p,
+        r"no column 'severity' \(from formula\)",
+    ),
+    "variable of the caller in re_formula": (
+        {"re_formula": "severity.clip(0, None)"},
+        lambda p: p,
+        r"no column 'severity' \(from re_formula\)",
+    ),
+    "function that is none": (
+        {"formula": "will_to_live ~ severity(resilience)"},
+        lambda p: p,
+        r"no column 'severity' \(from formula\)",
+    ),
+    "builtin of patsy as a column": (
+        {"formula": "will_to_live ~ center"},
+        lambda p: p,
+        r"no column 'center' \(from formula\)",
+    ),
+    "keyword": (
+        {"formula": "will_to_live ~ class"},
+        lambda p: p.rename(columns={"resilience": "class"}),
+        r"'class' is not a name that Python allows; write it as Q\('\.\.\.'\), or rename",
+    ),
+    "keyword as outcome": (
+        {"formula": "class ~ 1"},
+        lambda p: p.rename(columns={"will_to_live": "class"}),
+        "'class' is not a name that Python allows",
+    ),
+    "Q without quotes": (
+        {"formula": "will_to_live ~ Q(resilience)"},
+        lambda p: p,
+        r"Q\(\) in a formula needs the name of a column in quotes",
+    ),
+    "no random effect": (
+        {"re_formula": "0"},
+        lambda p: p,
+        "re_formula '0' leaves no random effect; leave it out for a random intercept",
+    ),
+    "random effect of zero": (
+        {"re_formula": "1 + zero"},
+        lambda p: p.assign(zero=0.0),
+        "Random effect 'zero' is zero, or a linear combination.*leave it out",
+    ),
+    "random effect twice": (
+        {"re_formula": "resilience + I(2 * resilience)"},
+        lambda p: p,
+        r"Random effect 'I\(2 \* resilience\)' is zero, or a linear combination",
+    ),
+    "date as predictor": (
+        {"formula": "will_to_live ~ date"},
+        lambda p: p.assign(date=pd.date_range("2024-01-01", periods=len(p))),
+        "'date' holds dates or times.*days since admission",
+    ),
+    "duration as outcome": (
+        {"formula": "stay ~ 1"},
+        lambda p: p.assign(stay=pd.to_timedelta(np.arange(len(p)), unit="D")),
+        "'stay' holds dates or times",
+    ),
+    "period as random effect": (
+        {"re_formula": "day"},
+        lambda p: p.assign(day=pd.period_range("2024-01-01", periods=len(p), freq="D")),
+        "'day' holds dates or times",
+    ),
+    "complex predictor": (
+        {"formula": "will_to_live ~ root"},
+        lambda p: p.assign(root=np.sqrt(p["resilience"] - 5 + 0j)),
+        "'root' holds complex numbers",
+    ),
+    "complex outcome": (
+        {"formula": "root ~ 1"},
+        lambda p: p.assign(root=np.sqrt(p["resilience"] - 5 + 0j)),
+        "'root' holds complex numbers",
+    ),
     "groups as a list": ({"groups": ["hospital"]}, lambda p: p, "groups is not a string; give"),
     "unknown missing": ({"missing": "ignore"}, lambda p: p, 'choose "raise" or "drop"'),
 }
@@ -398,6 +499,47 @@ def test_bad_input_names_the_column_and_the_fix(patients, name):
     arguments = {"formula": FORMULA, "groups": "hospital"} | change
     with pytest.raises(ValueError, match=f"(?s){message}"):
         fit_mixed(data=spoil(patients), **arguments)
+
+
+@pytest.mark.parametrize("name", ["center", "C", "Q", "standardize", "np", "print"])
+def test_a_column_may_have_the_name_of_a_function(patients, name):
+    renamed = patients.rename(columns={"symptom_severity": name})
+    result = fit_mixed(f"will_to_live ~ {name}", renamed, "hospital")
+    plain = fit_mixed(FORMULA, patients, "hospital")
+    np.testing.assert_allclose(result.fe_params, plain.fe_params, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["center", "class", "two words", "a|b"])
+def test_a_column_may_have_any_name_in_quotes(patients, name):
+    renamed = patients.rename(columns={"symptom_severity": name})
+    result = fit_mixed(f"will_to_live ~ Q('{name}')", renamed, "hospital")
+    plain = fit_mixed(FORMULA, patients, "hospital")
+    np.testing.assert_allclose(result.fe_params, plain.fe_params, rtol=1e-9)
+
+
+def test_a_method_of_a_column_is_applied_to_the_column(patients):
+    result = fit_mixed("will_to_live ~ symptom_severity.clip(0, 4)", patients, "hospital")
+    cut = patients.assign(cut=patients["symptom_severity"].clip(0, 4))
+    plain = fit_mixed("will_to_live ~ cut", cut, "hospital")
+    np.testing.assert_allclose(result.fe_params, plain.fe_params, rtol=1e-9)
+
+
+def test_dates_may_name_the_groups(patients):
+    day = pd.Timestamp("2024-01-01") + pd.to_timedelta(patients.groupby("hospital").ngroup(), "D")
+    result = fit_mixed(FORMULA, patients.assign(day=day), "day")
+    plain = fit_mixed(FORMULA, patients, "hospital")
+    np.testing.assert_allclose(result.fe_params, plain.fe_params, rtol=1e-9)
+
+
+def test_variance_components_alone_bring_no_random_intercept(patients):
+    components = {"slope": "0 + resilience"}
+    alone = fit_mixed(FORMULA, patients, "hospital", vc_formula=components)
+    assert alone.cov_re.shape == (0, 0)
+    both = fit_mixed(FORMULA, patients, "hospital", re_formula="1", vc_formula=components)
+    assert both.cov_re.shape == (1, 1)
+    assert (
+        '``vc_formula`` alone has none: give\n        ``re_formula="1"`` too' in fit_mixed.__doc__
+    )
 
 
 def test_rows_that_are_left_out_are_counted(patients):
@@ -624,6 +766,32 @@ def test_a_predictor_that_varies_on_one_level_only_is_refused(balanced, column, 
     data = balanced.assign(centred=balanced["symptom_severity"] - mean)
     with pytest.raises(ValueError, match=f"'{column}' does not vary {level} the groups"):
         compare_slopes(data, predictor=column)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"outcome": "symptom_severity_within"},
+        {"outcome": "symptom_severity_mean"},
+        {"group": "symptom_severity_mean"},
+        {"outcome": "symptom_severity"},
+        {"predictor": "hospital"},
+    ],
+)
+def test_columns_that_would_overwrite_each_other_are_refused(balanced, columns):
+    data = balanced.assign(
+        symptom_severity_within=balanced["will_to_live"],
+        symptom_severity_mean=balanced["resilience"],
+    )
+    with pytest.raises(ValueError, match=r"must be three columns, none of them named.*rename one"):
+        compare_slopes(data, **columns)
+
+
+@pytest.mark.parametrize("column", ["class", "two words"])
+def test_slopes_need_columns_that_can_stand_in_a_formula(balanced, column):
+    renamed = balanced.rename(columns={"symptom_severity": column})
+    with pytest.raises(ValueError, match=f"Column '{column}' cannot stand in a formula"):
+        compare_slopes(renamed, predictor=column)
 
 
 def test_every_row_says_what_its_slope_means(slopes):

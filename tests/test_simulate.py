@@ -146,9 +146,13 @@ def test_unbalanced_sizes_are_respected():
 @pytest.mark.parametrize(
     ("n_hospitals", "n_patients", "message"),
     [
-        (0, 5, "at least 1 hospital"),
+        (0, 5, "n_hospitals is 0; give a whole number"),
+        (2, 2.7, r"n_patients is 2\.7; give whole numbers of at least 1"),
+        (2, [3, 2.5], r"n_patients is \[3, 2\.5\]; give whole numbers"),
+        (2, np.nan, "n_patients is nan; give whole numbers"),
+        (2.5, 5, r"n_hospitals is 2\.5; give a whole number"),
         (3, [5, 5], "2 entries for 3 hospitals"),
-        (2, [5, 0], "each hospital needs a patient"),
+        (2, [5, 0], r"n_patients is \[5, 0\]; give whole numbers of at least 1"),
     ],
 )
 def test_impossible_sizes_are_refused_with_a_reason(n_hospitals, n_patients, message):

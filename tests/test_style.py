@@ -111,8 +111,11 @@ FAULTS = [
     ("check_mixed_models", "", cell("smf.mixedlm('y ~ x', d).fit()"), "fit_mixed"),
     ("check_mixed_models", "", cell("m = MixedLM(y, x)\nr = m.fit()"), "fit_mixed"),
     ("check_mixed_models", "", cell("MixedLM.from_formula(f, d).fit()"), "fit_mixed"),
+    ("check_mixed_models", "", cell("m: MixedLM = MixedLM(y, x)\nr = m.fit()"), "fit_mixed"),
+    ("check_mixed_models", "", cell("print(m := MixedLM(y, x))\nr = m.fit()"), "fit_mixed"),
     ("check_numbers", "", "The slope is −2.7.", "number −2.7 is typed"),
     ("check_numbers", "", "About 30 patients.", "number 30 is typed"),
+    ("check_numbers", "", "Some 2000 patients.", "number 2000 is typed"),
     ("check_numbers", "", "# A slope of 2.3", "number 2.3 is typed"),
     ("check_numbers", "", "$\\hat\\beta = 2.34$", "number 2.34 in maths"),
     ("check_numbers", "", "$$\nb = 2.34\n$$", "number 2.34 in maths"),
@@ -214,6 +217,14 @@ def test_every_forbidden_text_has_a_planted_fault(kind):
     said = [c for name, _, fault, _ in FAULTS if name == check for c in problems_of(name, fault)]
     for reason in vars(style_checks)[kind].values():
         assert any(reason in complaint for complaint in said), reason
+
+
+def test_a_cell_that_shows_a_wrong_fit_says_so_by_its_tag():
+    wrong = "smf.mixedlm('y ~ x', d).fit(method='lbfgs')"
+    tagged = cell(wrong, ":tags: [wrong-on-purpose]\n")
+    assert problems_of("check_mixed_models", tagged) == problems_of("check_cells", tagged) == []
+    assert problems_of("check_mixed_models", cell(wrong))
+    assert problems_of("check_cells", cell(wrong))
 
 
 def test_a_complaint_names_the_line_of_its_fault():

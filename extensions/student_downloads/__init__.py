@@ -4,6 +4,7 @@ Cells tagged `remove-cell` (numbers for the prose, assertions, hidden tests) are
 notebook and from the Markdown, and what the prose takes from them is written out.
 """
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -29,7 +30,7 @@ def glued_values(folder, docname):
     for key, record in records.items():
         text = record.get("data", {}).get("text/plain")
         if text is not None:
-            values[key] = "".join(text).strip("'\"")
+            values[key] = ast.literal_eval("".join(text))
     return values
 
 

@@ -1,0 +1,469 @@
+"""profile_reml against lme4, dense textbook formulas, closed forms and its own single fits."""
+
+import doctest
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import patsy
+import pytest
+from scipy.optimize import minimize, minimize_scalar
+
+import multilevel.profile
+from multilevel.profile import ProfileFit, profile_reml
+
+LME4 = Path(__file__).parent / "lme4"
+FITS = {fit["id"]: fit for fit in json.loads((LME4 / "lme4_fits.json").read_text())["fits"]}
+CASES = {
+    case["id"]: case
+    for case in json.loads((LME4 / "cases.json").read_text())
+    if not case["fit_mixed"]["vc_formula"]
+}
+ESTIMATES = [field.name for field in fields(ProfileFit)][:8]
+
+
+def fit_case(case, **changes):
+    model = case["fit_mixed"]
+    data = pd.read_csv(LME4 / "data" / f"{case['data']}.csv")
+    y, x = patsy.dmatrices(model["formula"], data, return_type="dataframe")
+    slope = data[model["re_formula"][1:]] if model["re_formula"] else None
+    arguments = {"slope": slope, "reml": case["reml"]} | changes
+    return profile_reml(y.iloc[:, 0], x, data[model["groups"]], **arguments)
+
+
+def test_the_example_of_the_documentation_runs():
+    assert doctest.testmod(multilevel.profile).failed == 0
+
+
+# --- equal to lme4 ---------------------------------------------------------------------------
+
+
+def in_r_words(name):
+    name = name.replace("Intercept", "(Intercept)").replace("[T.", "").replace("]", "")
+    return ":".join(sorted(name.split(":")))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_reference_fit_equals_lme4(name):
+    fit, lme4 = fit_case(CASES[name]), FITS[name]
+    order = [[in_r_words(own) for own in fit.names].index(":".join(sorted(theirs.split(":"))))
+             for theirs in lme4["fixed_effects"]]  # fmt: skip
+    expected = list(lme4["fixed_effects"].values())
+    np.testing.assert_allclose(fit.fixed_effects[order], expected, rtol=1e-7)
+    # 1e-5: lme4 stops where the likelihood is flat to 1e-13, the variances to its square root.
+    expected = list(lme4["standard_errors"].values())
+    np.testing.assert_allclose(fit.standard_errors[order], expected, rtol=1e-5)
+    assert fit.log_likelihood == pytest.approx(lme4["log_likelihood"], rel=1e-10)
+    relative = fit.random_effects_covariance / fit.sigma**2
+    assert (np.linalg.eigvalsh(relative)[0] < 1e-8) == lme4["is_singular"]
+
+
+def test_there_are_reference_fits_of_every_kind():
+    assert len(CASES) == 19
+    kinds = {(case["reml"], case["fit_mixed"]["re_formula"] is None) for case in CASES.values()}
+    assert kinds == {(reml, intercept) for reml in (True, False) for intercept in (True, False)}
+
+
+def test_variances_of_sleepstudy_are_the_published_ones():
+    # Bates, Mächler, Bolker and Walker (2015), doi:10.18637/jss.v067.i01, section 5.2.1.
+    fit = fit_case(CASES["P16_sleep_reml"])
+    (intercept, covariance), (_, slope) = fit.random_effects_covariance
+    said = [intercept, slope, covariance / np.sqrt(intercept * slope), fit.sigma**2]
+    assert [round(float(value), 2) for value in said] == [612.09, 35.07, 0.07, 654.94]
+
+
+# --- equal to formulas written out -----------------------------------------------------------
+
+
+def hospitals(seed, sizes, *, tau=2.0, slope_sd=0.0, n_outcomes=1):
+    """Return y, X, the hospital of each patient and a predictor, all rows shuffled."""
+    rng = np.random.default_rng(seed)
+    group = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    x = 3 + rng.normal(size=len(group)) + rng.normal(size=len(sizes))[group]
+    u0, u1 = rng.normal(size=(2, len(sizes), n_outcomes))
+    y = 50 + x[:, None] * (2 + slope_sd * u1[group]) + tau * u0[group]
+    y += rng.normal(0, 3, size=y.shape)
+    return (y if n_outcomes > 1 else y[:, 0]), np.column_stack([np.ones(len(x)), x]), group, x
+
+
+def dense(y, x, group, z, relative, reml):
+    """Return estimates, covariance, log-likelihood and conditional modes from an N x N matrix."""
+    n, p = x.shape
+    same = group[:, None] == group[None, :]
+    v = np.eye(n) + same * (z @ relative @ z.T)
+    inverse = np.linalg.inv(v)
+    gram = x.T @ inverse @ x
+    beta = np.linalg.solve(gram, x.T @ inverse @ y)
+    rest = y - x @ beta
+    divisor = n - p if reml else n
+    variance = rest @ inverse @ rest / divisor
+    minus_two = np.linalg.slogdet(v)[1] + divisor * (1 + np.log(2 * np.pi * variance))
+    minus_two += np.linalg.slogdet(gram)[1] if reml else 0
+    modes = [relative @ z[group == j].T @ (inverse @ rest)[group == j] for j in np.unique(group)]
+    return beta, variance * np.linalg.inv(gram), -minus_two / 2, np.squeeze(modes), variance
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("with_slope", [False, True])
+def test_every_field_is_what_a_dense_matrix_gives(with_slope, reml):
+    y, x, group, predictor = hospitals(1, [1, 2, 5, 9, 14, 4, 7], slope_sd=1.0)
+    fit = profile_reml(y, x, group, slope=predictor if with_slope else None, reml=reml)
+    z = x if with_slope else x[:, :1]
+    relative = fit.random_effects_covariance / fit.sigma**2
+    beta, covariance, log_likelihood, modes, variance = dense(y, x, group, z, relative, reml)
+    np.testing.assert_allclose(fit.fixed_effects, beta, rtol=1e-9)
+    np.testing.assert_allclose(fit.covariance, covariance, rtol=1e-9)
+    np.testing.assert_allclose(fit.standard_errors, np.sqrt(np.diag(covariance)), rtol=1e-9)
+    np.testing.assert_allclose(fit.hospital_effects, modes, rtol=1e-7, atol=1e-9)
+    assert fit.log_likelihood == pytest.approx(log_likelihood, rel=1e-11)
+    assert fit.sigma == pytest.approx(np.sqrt(variance), rel=1e-10)
+    assert fit.tau == np.sqrt(fit.random_effects_covariance[0, 0])
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("with_slope", [False, True])
+def test_no_variance_near_by_is_more_likely(with_slope, reml):
+    y, x, group, predictor = hospitals(2, [1, 2, 5, 9, 14, 4, 7, 6, 6, 8], tau=4, slope_sd=2.0)
+    fit = profile_reml(y, x, group, slope=predictor if with_slope else None, reml=reml)
+    z = x if with_slope else x[:, :1]
+    factor = np.linalg.cholesky(fit.random_effects_covariance) / fit.sigma
+    k = len(factor)
+    directions = [(a, b) for a in range(k) for b in range(a + 1)]
+    for a, b in directions:
+        ends = []
+        for step in (-1e-3, 1e-3):
+            moved = factor.copy()
+            moved[a, b] += step
+            ends.append(dense(y, x, group, z, moved @ moved.T, reml)[2] - fit.log_likelihood)
+        assert max(ends) < 0
+        # Both sides fall alike: at the top to a small part of the step.
+        assert ends[0] == pytest.approx(ends[1], rel=0.02)
+
+
+def written_out(y, x, hospital):
+    """Fit a random intercept by REML: the lesson of the chapter on random intercepts."""
+    # What deviates from a hospital's mean varies by σ²; √n times its mean by σ² (1 + n ratio).
+    hospital = np.unique(hospital, return_inverse=True)[1]
+    n_patients = np.bincount(hospital)
+    columns = np.column_stack([x, y])
+    sums = np.array([np.bincount(hospital, column) for column in columns.T]).T
+    deviations = columns - (sums / n_patients[:, None])[hospital]
+    within = deviations.T @ deviations
+
+    def solve(ratio):
+        weight = 1 / (n_patients * (1 + n_patients * ratio))
+        total = within + sums.T @ (weight[:, None] * sums)
+        xx, xy, yy = total[:-1, :-1], total[:-1, -1], total[-1, -1]
+        beta = np.linalg.solve(xx, xy)
+        sigma2 = (yy - xy @ beta) / (len(y) - len(beta))
+        minus_two = np.log(1 + n_patients * ratio).sum() + np.linalg.slogdet(xx)[1]
+        minus_two += (len(y) - len(beta)) * (1 + np.log(2 * np.pi * sigma2))
+        return -minus_two / 2, beta, np.sqrt(ratio * sigma2), np.sqrt(sigma2)
+
+    grid = np.append(0, np.geomspace(1e-4, 1e4, 41))
+    best = np.argmax([solve(ratio)[0] for ratio in grid])
+    bounds = grid[max(best - 1, 0)], grid[min(best + 1, 41)]
+    search = minimize_scalar(lambda ratio: -solve(ratio)[0], bounds=bounds, method="bounded",
+                             options={"xatol": 1e-10})  # fmt: skip
+    return max([solve(0.0), solve(search.x)], key=lambda found: found[0])
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.5, 3.0])
+def test_thirty_lines_written_out_give_the_same(tau):
+    y, x, group, _ = hospitals(3, [4, 5, 6, 7, 8, 9, 10, 11], tau=tau)
+    log_likelihood, beta, own_tau, sigma = written_out(y, x, group)
+    fit = profile_reml(y, x, group)
+    assert fit.log_likelihood == pytest.approx(log_likelihood, abs=1e-9)
+    np.testing.assert_allclose(fit.fixed_effects, beta, rtol=1e-6)
+    assert fit.sigma == pytest.approx(sigma, rel=1e-6)
+    assert fit.tau == pytest.approx(own_tau, abs=1e-5)
+
+
+@pytest.mark.parametrize("tau", [2.0, 3e5])
+def test_balanced_data_give_the_analysis_of_variance(tau):
+    y, _, group, _ = hospitals(5, [6] * 9, tau=tau)
+    table = pd.DataFrame({"y": y, "group": group}).groupby("group")["y"]
+    within, between = table.var().mean(), table.mean().var()
+    fit = profile_reml(y, np.ones((54, 1)), group)
+    # 1e-4 where patients of a hospital differ by a hundred thousandth of what hospitals do:
+    # nothing is lost but what the outcome itself has no digits for.
+    tolerance = 1e-10 if tau == 2 else 1e-9
+    assert fit.sigma**2 == pytest.approx(within, rel=tolerance)
+    assert fit.tau**2 == pytest.approx(between - within / 6, rel=tolerance)
+    reliability = fit.tau**2 / (fit.tau**2 + within / 6)
+    expected = reliability * (table.mean() - table.mean().mean())
+    np.testing.assert_allclose(fit.hospital_effects, expected, rtol=tolerance)
+
+
+# --- the global optimum ----------------------------------------------------------------------
+
+
+def two_peaks(seed):
+    """Return two large hospitals that agree and four small ones that do not."""
+    rng = np.random.default_rng(seed)
+    group = np.repeat(np.arange(6), [40, 3, 2, 1, 2, 40])
+    jump = np.array([0, 1, 1, 1, 1, 0.05]) * rng.normal(0, 4, 6)
+    return rng.normal(size=len(group)) + jump[group], np.ones((len(group), 1)), group
+
+
+@pytest.mark.parametrize(
+    ("seed", "reml", "at_zero"),
+    [
+        (74, True, False),
+        (104, True, True),
+        (290, True, True),
+        (0, False, False),
+        (144, False, True),
+    ],
+)
+def test_the_higher_of_two_peaks_is_found(seed, reml, at_zero):
+    y, x, group = two_peaks(seed)
+    grid = np.append(0, np.geomspace(1e-4, 1e3, 60))
+    heights = [dense(y, x, group, x, np.array([[ratio]]), reml)[2] for ratio in grid]
+    padded = np.array([-np.inf, *heights, -np.inf])
+    assert ((padded[1:-1] > padded[:-2]) & (padded[1:-1] > padded[2:])).sum() == 2
+    fit = profile_reml(y, x, group, reml=reml)
+    assert fit.log_likelihood >= max(heights) - 1e-12
+    assert (fit.tau == 0) == at_zero
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_search_for_a_random_slope_ends_higher(seed):
+    # Five small hospitals: their likelihood often has more than one peak.
+    y, x, group, predictor = hospitals(seed, [4, 3, 5, 2, 4], tau=1, slope_sd=0.5)
+    fit = profile_reml(y, x, group, slope=predictor)
+    rng = np.random.default_rng(seed)
+
+    def minus_log_likelihood(theta):
+        factor = np.array([[theta[0], 0], [theta[1], theta[2]]])
+        return -dense(y, x, group, x, factor @ factor.T, True)[2]
+
+    for _ in range(4):
+        start = rng.normal(size=3)
+        other = minimize(minus_log_likelihood, start, method="Nelder-Mead", options={"fatol": 1e-6})
+        assert fit.log_likelihood > -other.fun - 1e-9
+
+
+# --- batches ---------------------------------------------------------------------------------
+
+
+def assert_equal_fits(one, other, rtol=1e-8, atol=0.0):
+    for name in ESTIMATES:
+        np.testing.assert_allclose(
+            getattr(one, name), getattr(other, name), rtol=rtol, atol=atol, err_msg=name
+        )
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("with_slope", [False, True])
+def test_a_batch_equals_its_single_fits(with_slope, reml):
+    y, x, group, predictor = hospitals(2, [1, 3, 8, 5, 6], tau=0.8, slope_sd=0.2, n_outcomes=30)
+    slope = predictor if with_slope else None
+    batch = profile_reml(y, x, group, slope=slope, reml=reml)
+    for r in range(30):
+        single = profile_reml(y[:, r], x, group, slope=slope, reml=reml)
+        for name in ESTIMATES:
+            expected, found = getattr(single, name), getattr(batch, name)[r]
+            assert np.shape(found) == np.shape(expected)
+            np.testing.assert_allclose(found, expected, rtol=1e-8, err_msg=name)
+    if not with_slope:
+        assert 5 < (batch.tau == 0).sum() < 25  # so the boundary was there, exactly
+
+
+def test_shapes_are_those_of_the_documentation():
+    y, x, group, predictor = hospitals(2, [4, 4, 4, 4], n_outcomes=3)
+    batch = profile_reml(y, x, group)
+    shapes = [(3, 2), (3, 2), (3, 2, 2), (3, 1, 1), (3,), (3,), (3,), (3, 4)]
+    assert [getattr(batch, name).shape for name in ESTIMATES] == shapes
+    with_slope = profile_reml(y[:, 0], x, group, slope=predictor)
+    shapes = [(2,), (2,), (2, 2), (2, 2), (), (), (), (4, 2)]
+    assert [getattr(with_slope, name).shape for name in ESTIMATES] == shapes
+    assert batch.hospitals.tolist() == [0, 1, 2, 3]
+    assert batch.reml
+
+
+def test_names_and_labels_are_kept():
+    y, x, group, _ = hospitals(2, [4, 4, 4])
+    frame = pd.DataFrame({"Intercept": x[:, 0], "severity": x[:, 1]})
+    hospital = pd.Series(group).map({0: "Red", 1: "Blue", 2: "Green"})
+    fit = profile_reml(pd.Series(y), frame, hospital, reml=False)
+    assert fit.names == ("Intercept", "severity")
+    assert profile_reml(y, x, group).names == ("x0", "x1")
+    assert fit.hospitals.tolist() == ["Blue", "Green", "Red"]
+    assert not fit.reml
+    plain = profile_reml(y, x, group, reml=False)
+    np.testing.assert_allclose(fit.hospital_effects, plain.hospital_effects[[1, 2, 0]], rtol=1e-9)
+
+
+# --- invariances -----------------------------------------------------------------------------
+
+
+@pytest.fixture(params=[False, True], ids=["intercept", "slope"])
+def example(request):
+    y, x, group, predictor = hospitals(8, [3, 9, 4, 7, 12, 5, 8], tau=3, slope_sd=1.5)
+    return y, x, group, predictor if request.param else None
+
+
+def test_the_order_of_rows_does_not_matter(example):
+    y, x, group, slope = example
+    order = np.random.default_rng(1).permutation(len(y))
+    other = profile_reml(
+        y[order], x[order], group[order], slope=None if slope is None else slope[order]
+    )
+    assert_equal_fits(other, profile_reml(y, x, group, slope=slope), rtol=1e-7)
+
+
+def test_the_names_of_hospitals_do_not_matter(example):
+    y, x, group, slope = example
+    other = profile_reml(y, x, -group, slope=slope)
+    fit = profile_reml(y, x, group, slope=slope)
+    np.testing.assert_allclose(other.hospital_effects[::-1], fit.hospital_effects, rtol=1e-6)
+    np.testing.assert_allclose(other.fixed_effects, fit.fixed_effects, rtol=1e-9)
+
+
+def test_shifting_the_outcome_moves_the_intercept_only(example):
+    y, x, group, slope = example
+    fit, other = (profile_reml(values, x, group, slope=slope) for values in (y, y + 1e6))
+    # Seven of the sixteen digits are spent on the shift.
+    np.testing.assert_allclose(other.fixed_effects - [1e6, 0], fit.fixed_effects, rtol=1e-7)
+    np.testing.assert_allclose(other.sigma, fit.sigma, rtol=1e-7)
+    np.testing.assert_allclose(other.tau, fit.tau, rtol=1e-6)
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1e6])
+def test_the_unit_of_the_outcome_does_not_matter(example, factor):
+    y, x, group, slope = example
+    fit, other = (profile_reml(values, x, group, slope=slope) for values in (y, factor * y))
+    np.testing.assert_allclose(other.fixed_effects, factor * fit.fixed_effects, rtol=1e-9)
+    np.testing.assert_allclose(other.covariance, factor**2 * fit.covariance, rtol=1e-6)
+    np.testing.assert_allclose(other.hospital_effects, factor * fit.hospital_effects, rtol=1e-6)
+    assert other.log_likelihood == pytest.approx(
+        fit.log_likelihood - (len(y) - 2) * np.log(factor), rel=1e-9
+    )
+
+
+def test_centring_the_predictor_moves_the_intercept_only(example):
+    y, x, group, slope = example
+    fit = profile_reml(y, x, group, slope=slope)
+    moved = x - [0, 100]
+    other = profile_reml(y, moved, group, slope=slope)
+    assert other.fixed_effects[0] - 100 * other.fixed_effects[1] == pytest.approx(
+        fit.fixed_effects[0], rel=1e-9
+    )
+    assert other.log_likelihood == pytest.approx(fit.log_likelihood, rel=1e-11)
+
+
+@pytest.mark.parametrize(("factor", "shift"), [(1, 1000), (1e-3, 0), (1e3, -50)])
+def test_a_random_slope_may_have_any_zero_and_unit(factor, shift):
+    y, x, group, predictor = hospitals(8, [3, 9, 4, 7, 12, 5, 8], tau=3, slope_sd=1.5)
+    fit = profile_reml(y, x, group, slope=predictor)
+    other = profile_reml(y, x, group, slope=factor * predictor + shift)
+    assert other.log_likelihood == pytest.approx(fit.log_likelihood, rel=1e-11)
+    # intercepts and slopes where the old predictor is zero
+    turn = np.array([[1, shift], [0, factor]])
+    covariance = turn @ other.random_effects_covariance @ turn.T
+    np.testing.assert_allclose(covariance, fit.random_effects_covariance, rtol=1e-6)
+    np.testing.assert_allclose(
+        other.hospital_effects @ turn.T, fit.hospital_effects, rtol=1e-5, atol=1e-7
+    )
+
+
+def test_the_data_are_not_changed(example):
+    before = [None if part is None else part.copy() for part in example]
+    profile_reml(*example[:3], slope=example[3])
+    for part, copy in zip(example, before, strict=True):
+        np.testing.assert_array_equal(part, copy)
+
+
+# --- bad input -------------------------------------------------------------------------------
+
+
+def test_a_predictor_beside_the_means_of_hospitals_equals_the_within_between_form():
+    # three hospitals of a hundred: at the largest variance ratio of the search the means hardly
+    # count, and beside the raw predictor rounding once made their matrix singular
+    for seed in range(40):
+        y, x, group, predictor = hospitals(seed, [100] * 3)
+        mean = (np.bincount(group, predictor) / 100)[group]
+        raw = profile_reml(y, np.column_stack([x, mean]), group)
+        split = profile_reml(y, np.column_stack([x[:, 0], predictor - mean, mean]), group)
+        change = np.array([[1, 0, 0], [0, 1, 0], [0, 1, 1]])
+        np.testing.assert_allclose(change @ raw.fixed_effects, split.fixed_effects, rtol=1e-6)
+        np.testing.assert_allclose(raw.log_likelihood, split.log_likelihood, rtol=1e-10)
+
+
+BAD_INPUT = {
+    "missing outcome": (
+        lambda a: a | {"y": np.where(np.arange(24) < 2, np.nan, a["y"])},
+        "Column 0 of y holds 2 value.*fill them in",
+    ),
+    "infinite predictor": (
+        lambda a: a | {"X": pd.DataFrame(a["X"], columns=["one", "x"]).replace(1.0, np.inf)},
+        "Column 'one' of X holds 24 value.*infinite",
+    ),
+    "missing slope": (
+        lambda a: a | {"slope": np.where(np.arange(24) < 1, np.nan, a["X"][:, 1])},
+        "of slope holds 1 value",
+    ),
+    "missing label": (
+        lambda a: a | {"groups": pd.Series([None, *"abcabcabcabcabcabcabcab"], name="ward")},
+        r"'ward' misses 1 label\(s\).*remove",
+    ),
+    "words": (lambda a: a | {"y": ["good"] * 24}, "y does not hold numbers; convert"),
+    "rows of y": (lambda a: a | {"y": a["y"][:-1]}, r"y has shape \(23,\) and X \(24, 2\)"),
+    "rows of groups": (lambda a: a | {"groups": [1, 2]}, r"groups has shape \(2,\)"),
+    "rows of slope": (lambda a: a | {"slope": [1.0]}, r"slope has shape \(1,\)"),
+    "no rows": (
+        lambda a: {"y": [], "X": np.ones((0, 1)), "groups": []},
+        "give one row a patient",
+    ),
+    "a single number": (lambda a: a | {"y": 3.0}, r"y has shape \(\)"),
+    "other order": (
+        lambda a: a | {"X": pd.DataFrame(a["X"]), "y": pd.Series(a["y"])[::-1]},
+        "rows of y and X are labelled differently.*to_numpy",
+    ),
+    "collinear": (
+        lambda a: a | {"X": np.column_stack([a["X"], 3 * a["X"][:, 1] - 1])},
+        "Predictor 'x2' is a linear combination.*leave one",
+    ),
+    "column of zeros": (
+        lambda a: a | {"X": np.column_stack([np.zeros(24), a["X"]])},
+        "Predictor 'x0' is a linear combination",
+    ),
+    "constant outcome": (
+        lambda a: a | {"y": np.column_stack([a["y"], np.full(24, 7.0)])},
+        "Outcome 1 of y is constant.*choose",
+    ),
+    "outcome explained": (
+        lambda a: a | {"y": a["X"] @ [1.0, 2.0]},
+        "Outcome 0 of y is constant, or the predictors explain",
+    ),
+    "outcome of hospitals": (
+        lambda a: a | {"y": a["groups"] ** 2.0},
+        "Outcome 0 of y does not vary within hospitals.*least squares",
+    ),
+    "lines fit exactly": (
+        lambda a: a | {"y": a["groups"] * a["X"][:, 1], "slope": a["X"][:, 1]},
+        "Outcome 0 of y does not vary within.*leave the slope out",
+    ),
+    "one hospital": (lambda a: a | {"groups": np.zeros(24)}, "has a single group"),
+    "one patient a hospital": (lambda a: a | {"groups": np.arange(24)}, "one observation in each"),
+    "dummies": (
+        lambda a: a | {"X": np.column_stack([a["X"], np.eye(4)[a["groups"], 1:]])},
+        r"X has 4 predictor\(s\) that describe hospitals.*only 4 means.*use fewer",
+    ),
+    "constant slope": (lambda a: a | {"slope": np.full(24, 3.0)}, "slope is constant"),
+    "slope of hospitals": (
+        lambda a: a | {"slope": a["groups"] + 0.1},
+        "slope is the same for all patients of a hospital.*varies within",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_INPUT)
+def test_bad_input_names_the_column_and_the_fix(name):
+    y, x, group, _ = hospitals(4, [6, 6, 6, 6])
+    spoil, message = BAD_INPUT[name]
+    with pytest.raises(ValueError, match=f"(?s){message}"):
+        profile_reml(**spoil({"y": y, "X": x, "groups": group}))
