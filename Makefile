@@ -1,4 +1,4 @@
-# site · test · lint · serve · reference · bench · lock · sphinx-9 · clean: each one line of thought.
+# site · test · lint · live · serve · reference · bench · lock · sphinx-9 · clean: each one line of thought.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -7,7 +7,7 @@ export SOURCE_DATE_EPOCH := $(shell git log -1 --format=%ct 2>/dev/null || echo 
 # One formula engine, so that the same formula makes the same design everywhere.
 export SM_FORMULA_ENGINE := patsy
 
-.PHONY: site test lint serve reference bench lock sphinx-9 clean
+.PHONY: site test lint live serve reference bench lock sphinx-9 clean
 
 site: .venv/installed  ## execute and build the whole book
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -20,6 +20,10 @@ lint: .venv/installed  ## style and spelling of code and prose
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
+
+live: .venv/installed  ## what pages need to run in the browser: Python with its packages, editors
+	$(BIN)/python -m live.wheelhouse
+	cd extensions/live_cells && npm ci --no-audit --no-fund && npm run build
 
 serve: site  ## preview at http://localhost:8000
 	$(BIN)/python -m http.server --directory _build/html 8000
@@ -50,7 +54,7 @@ sphinx-9: .venv/installed  ## build the same sources with the newest Sphinx and 
 	PYTHONPATH=extensions $(S9)/venv/bin/sphinx-build -W -n --keep-going -c $(S9) . $(S9)/html
 
 clean:  ## remove everything that is made
-	rm -rf _build _nbval .venv
+	rm -rf _build _nbval .venv .live/build .live/site extensions/live_cells/node_modules
 
 .venv/installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv

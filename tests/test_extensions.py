@@ -8,6 +8,7 @@ import prerendered_maths
 import pytest
 import readable_pages
 import student_downloads
+import whole_streams
 from bs4 import BeautifulSoup
 
 
@@ -139,6 +140,12 @@ def test_a_download_has_no_removed_cell():
     assert [cell.source for cell in notebook.cells] == ["1 + 1"]
 
 
+def test_a_download_keeps_what_a_cell_needs_of_a_removed_one():
+    hidden = nbformat.v4.new_code_cell("a = 1\nassert a", metadata={"tags": ["remove-cell"]})
+    notebook = student(hidden, nbformat.v4.new_code_cell("a + 1"))
+    assert [cell.source for cell in notebook.cells] == ["a = 1", "a + 1"]
+
+
 def test_a_download_writes_out_the_numbers_of_the_prose():
     prose = nbformat.v4.new_markdown_cell("The slope is {glue:text}`slope`, *not* zero.")
     assert student(prose, values={"slope": "-2.75"}).cells[0].source == (
@@ -168,3 +175,20 @@ def test_lines_left_by_a_dropped_script_are_folded_at_once():
     script = '<script src="_static/scripts/fontawesome.js"></script>'
     html = readable_pages.repair(f"<!DOCTYPE html>\n<body>\n{script}\n{script}\n<p>x</p></body>")
     assert readable_pages.repair(html) == html
+
+
+def stream(text, name="stdout"):
+    return {"output_type": "stream", "name": name, "text": text}
+
+
+def test_a_line_that_the_kernel_cut_is_whole_again():
+    assert whole_streams.join_streams([stream("mean:"), stream(" 3.46\n")]) == [
+        stream("mean: 3.46\n")
+    ]
+
+
+def test_streams_and_other_outputs_stay_apart_and_in_order():
+    table = {"output_type": "execute_result", "data": {}}
+    outputs = [stream("a\n"), stream("careful\n", "stderr"), table, stream("b\n")]
+    joined = whole_streams.join_streams(outputs)
+    assert joined == [stream("a\nb\n"), stream("careful\n", "stderr"), table]

@@ -1,7 +1,8 @@
 """Offer each chapter for download as the notebook of a student: what it teaches, and no more.
 
 Cells tagged `remove-cell` (numbers for the prose, assertions, hidden tests) are cut from the
-notebook and from the Markdown, and what the prose takes from them is written out.
+notebook and from the Markdown. What the prose takes from them is written out, and what a cell below
+needs of them is kept.
 """
 
 import ast
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from live_cells.hidden import needed
 from sphinx.errors import ExtensionError
 
 CUT = "remove-cell"
@@ -41,7 +43,16 @@ def write_out(markdown, values):
 
 def student_notebook(notebook, values):
     """Return the notebook without its cut cells and roles, with ids that every build repeats."""
-    cells = [c for c in notebook.cells if CUT not in c.metadata.get("tags", [])]
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    tagged = [(set(cell.metadata.get("tags", [])), cell.source) for cell in code]
+    setups = iter(needed(tagged, {CUT}))
+    cells = []
+    for cell in notebook.cells:
+        if CUT in cell.metadata.get("tags", []):
+            continue
+        if cell.cell_type == "code" and (setup := next(setups)):
+            cells.append(nbformat.v4.new_code_cell(setup))
+        cells.append(cell)
     for position, cell in enumerate(cells):
         cell["id"] = f"cell-{position:03d}"
         if cell.cell_type == "markdown":

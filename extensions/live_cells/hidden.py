@@ -1,0 +1,68 @@
+"""What the cells that a reader sees need of the cells that nobody sees.
+
+A hidden cell holds assertions, numbers for the prose, tests: a live page and a downloaded notebook
+go without. But a visible cell may use a name from there. So the statements that make such a name
+travel along, and no others.
+"""
+
+import ast
+
+SECRET = {"test", "hidden-test"}  # never published, whoever needs it
+# Drawing from the page's generator changes what later cells draw, whatever becomes of the draw.
+GENERATOR = "rng"
+
+
+def _names(node, context):
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, context)}
+
+
+def _read(statement):
+    return _names(statement, ast.Load)
+
+
+def _made(statement):
+    """Return the names that a statement makes or changes."""
+    made = _names(statement, ast.Store)
+    for node in ast.walk(statement):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            made.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            made |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            made |= _names(node.value, ast.Load)  # a column, an item: its owner changes
+    return made | ({GENERATOR} & _read(statement))
+
+
+def _settled(statement):
+    """Return the names for which nothing that was there before counts any more."""
+    if isinstance(statement, ast.Assign | ast.Import | ast.ImportFrom | ast.FunctionDef):
+        return _made(statement) - _read(statement)
+    return set()
+
+
+def needed(cells, hidden):
+    """Return, for each visible cell, the hidden statements that must run before it.
+
+    Parameters
+    ----------
+    cells : list of (set of str, str)
+        The tags and the source of each code cell, in the page's order.
+    hidden : set of str
+        The tags of cells that are not visible.
+    """
+    wanted, before = set(), []
+    for tags, source in reversed(cells):
+        if tags & SECRET:
+            continue
+        kept = []
+        for statement in reversed(ast.parse(source).body):
+            if tags & hidden:
+                if isinstance(statement, ast.Expr | ast.Assert) or not _made(statement) & wanted:
+                    continue
+                kept.insert(0, ast.get_source_segment(source, statement))
+            wanted = (wanted - _settled(statement)) | _read(statement)
+        if not tags & hidden:
+            before.insert(0, [])
+        elif kept:
+            before[0][:0] = kept
+    return ["\n".join(statements) for statements in before]

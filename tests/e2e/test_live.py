@@ -1,0 +1,330 @@
+"""Every chapter runs in the browser, and says there what the built page says."""
+
+import json
+from types import SimpleNamespace
+
+import pages
+import pandas as pd
+import pytest
+from live_checks import CHAPTERS, MINUTE, LivePage, differences, opened, with_another_number
+from playwright.sync_api import expect
+from site_checks import AXE, RUN_AXE, UNFOLD, WCAG, served
+
+FIRST = CHAPTERS[0]
+EQUAL_STAFF = "equal_staff = simulate_three_hospitals("
+TABLE = 'patients = pd.read_csv("../data/hospitals_3.csv")'
+# Waits until all that a page needs without a network is where its service worker looks for it.
+KEPT = """async () => {
+  const lists = ["../live/manifest.json", "../live/data.json"];
+  const said = await Promise.all(lists.map(async (list) => (await fetch(list)).json()));
+  const files = said.flatMap((list) => list.files.map((file) => `?sha256=${file.sha256}`));
+  const own = ["live.js", "worker.js", "data.json", "pyodide/pyodide.js"];
+  const ends = [...files, location.pathname, ...own.map((name) => `/live/${name}`)];
+  for (let missing = ends; missing.length || !navigator.serviceWorker.controller; ) {
+    const kept = (await (await caches.open("book")).keys()).map((request) => request.url);
+    missing = ends.filter((end) => !kept.some((url) => url.endsWith(end)));
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}"""
+
+
+@pytest.fixture(scope="module")
+def live_site(site):
+    """The built book with what pages need to run."""
+    for made in (pages.ROOT / ".live/site", site / "live"):
+        if not (made / "live.js").is_file() or not (made / "manifest.json").is_file():
+            pytest.fail("Pages cannot run in the browser: run 'make live', then 'make site'.")
+    return site
+
+
+@pytest.fixture(scope="module", params=CHAPTERS)
+def chapter(request, browser, live_site, site_url):
+    """A chapter that has been run to its end: what it said before and after, what it asked for."""
+    seen = []
+    with opened(browser, site_url, request.param, seen) as live:
+        built, before_the_click = live.read(), list(seen)
+        live.start()
+        live.run_all()
+        yield SimpleNamespace(
+            live=live, built=built, said=live.read(), before_the_click=before_the_click, seen=seen
+        )
+
+
+def test_every_cell_says_what_the_built_page_says(chapter):
+    assert differences(chapter.built, chapter.said) == []
+
+
+def test_a_number_that_differs_in_its_last_digit_is_found(chapter):
+    assert len(differences(chapter.built, with_another_number(chapter.said))) == 1
+
+
+def test_every_cell_has_run_without_an_error(chapter):
+    assert {cell["state"] for cell in chapter.said} == {"done"}
+    expect(chapter.live.status).to_have_text(f"{len(chapter.said)} cells have run.")
+
+
+def test_nothing_of_python_is_fetched_before_the_button_is_pressed(chapter):
+    assert [url for url in chapter.before_the_click if "/live/" in url] == []
+
+
+def test_python_asks_for_nothing_from_elsewhere(chapter, site_url):
+    assert [url for url in chapter.seen if not url.startswith((site_url, "data:", "blob:"))] == []
+    assert any("numpy" in url for url in chapter.seen), "the worker's requests are not seen"
+
+
+@pytest.fixture(scope="module")
+def first(browser, live_site, site_url):
+    """The first chapter with Python started; each test leaves the code as it found it."""
+    with opened(browser, site_url, FIRST) as live:
+        live.start()
+        live.cell("pooled.params.round(2)").get_by_role("button", name="Run").click()
+        live.said_first = live.status.inner_text()
+        live.wait()
+        live.states_first = [cell["state"] for cell in live.read()]
+        yield live
+
+
+def test_the_cells_above_run_first_and_the_page_says_so(first):
+    assert first.said_first == "Running first the 2 cells above that had not run."
+    assert first.states_first[:4] == ["done", "done", "done", ""]
+
+
+def test_a_changed_slope_changes_the_fitted_slope(first):
+    cell = first.cell(EQUAL_STAFF)
+    code = first.code(cell)
+    first.write(cell, code.replace("effect_staff=0.0", "effect_staff=0.0, slope_within=-1.0"))
+    first.page.keyboard.press("Shift+Enter")
+    expect(cell).to_have_attribute("data-live", "done", timeout=MINUTE)
+    expect(cell.locator(".cell_output")).to_have_text("array([-1., -1.])")
+    cell.get_by_role("button", name="Reset").click()
+    expect(cell.get_by_role("button", name="Reset")).to_be_disabled()
+    assert first.code(cell) == code
+
+
+def test_the_older_pandas_of_the_browser_names_types_as_the_book_s_does(first):
+    cell = first.cell(TABLE)
+    first.write(cell, TABLE + "\nprint(patients.dtypes)")
+    first.page.keyboard.press("Shift+Enter")
+    first.wait()
+    types = str(pd.read_csv(pages.ROOT / "data/hospitals_3.csv").dtypes)
+    expect(cell.locator(".cell_output")).to_have_text(types)
+    cell.get_by_role("button", name="Reset").click()
+
+
+def test_an_error_is_told_in_a_few_lines_and_stops_what_follows(first):
+    cell = first.cell(TABLE)
+    first.write(cell, TABLE + '\npatients["gravity"]')
+    first.press("Run all")
+    expect(first.status).to_contain_text("Cell 2 failed.", timeout=MINUTE)
+    output = cell.locator(".cell_output").inner_text()
+    assert "In cell 2, line 2" in output and "KeyError: 'gravity'" in output
+    assert len(output.splitlines()) < 8
+    assert [c["state"] for c in first.read()][:4] == ["done", "failed", "", ""]
+    first.press("Go to cell 2")
+    expect(cell.locator(".cm-content")).to_be_focused()
+    cell.get_by_role("button", name="Reset").click()
+
+
+def test_what_is_out_of_date_is_marked(first):
+    first.run_all()
+    first.cell(TABLE).get_by_role("button", name="Run cell 2").click()
+    expect(first.status).to_have_text("Cell 2 has run.", timeout=MINUTE)
+    assert [c["state"] for c in first.read()][:4] == ["done", "done", "stale", "stale"]
+
+
+def test_a_figure_of_changed_code_says_so_in_its_description(first):
+    cell = first.cell("ax = plot_three_hospitals(patients)")
+    image = cell.locator("figure img")
+    before = image.get_attribute("alt")
+    first.write(cell, first.code(cell).replace("patients)", "patients, lines=False)", 1))
+    first.page.keyboard.press("Shift+Enter")
+    changed = f"Figure drawn by the changed code. Before the change: {before}"
+    expect(image).to_have_attribute("alt", changed, timeout=MINUTE)
+    expect(cell.locator("figcaption")).to_be_visible()
+    cell.get_by_role("button", name="Reset").click()
+
+
+def test_the_keyboard_alone_edits_runs_and_leaves_a_cell(first):
+    cell = first.cell(TABLE)
+    first.write(cell, "if True:\n")
+    first.page.keyboard.press("Tab")
+    first.page.keyboard.type("print(6 * 7)")
+    assert first.code(cell) == "if True:\n    print(6 * 7)"
+    first.page.keyboard.press("Shift+Enter")
+    expect(cell.locator(".cell_output")).to_have_text("42", timeout=MINUTE)
+    first.page.keyboard.press("Escape")
+    expect(cell.get_by_role("button", name="Run cell 2")).to_be_focused()
+    first.page.keyboard.press("Tab")
+    expect(cell.get_by_role("button", name="Reset the code of cell 2")).to_be_focused()
+    first.page.keyboard.press("Enter")
+    expect(cell.locator(".cm-content")).to_contain_text("hospitals_3.csv")
+
+
+def test_restart_ends_a_loop_that_never_ends(first):
+    cell = first.cell(TABLE)
+    first.write(cell, "while True:\n    pass")
+    first.page.keyboard.press("Shift+Enter")
+    expect(cell).to_have_attribute("data-live", "running", timeout=MINUTE)
+    first.press("Restart")
+    first.wait("loading")
+    first.wait()
+    cell.get_by_role("button", name="Reset").click()
+    cell.get_by_role("button", name="Run cell 2").click()
+    expect(cell.locator("table")).to_be_visible(timeout=MINUTE)
+
+
+def test_cancel_keeps_the_cells_that_wait_from_running(first):
+    cell = first.cell(TABLE)
+    first.write(cell, "import time\ntime.sleep(2)")
+    first.press("Run all")
+    expect(cell).to_have_attribute("data-live", "running", timeout=MINUTE)
+    first.press("Cancel")
+    first.wait()
+    assert [c["state"] for c in first.read()][:3] == ["done", "done", ""]
+    cell.get_by_role("button", name="Reset").click()
+
+
+@pytest.fixture(scope="module")
+def first_with_an_error(first):
+    """Some cells are done, one has failed, the others are still to come; nothing is folded."""
+    failing = first.cell("own_slopes.round(2)")
+    first.write(failing, "1 / 0")
+    first.run_all()
+    first.page.evaluate(UNFOLD)
+    first.page.add_style_tag(content="* { transition: none !important; }")  # colours at once
+    first.page.evaluate(AXE)
+    yield first
+    failing.get_by_role("button", name="Reset").click()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_open_editors_break_no_rule_and_fit_the_page(first_with_an_error, width, scheme):
+    page = first_with_an_error.page
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 800})
+    expect(page.locator("html")).to_have_attribute("data-theme", scheme)
+    violations = page.evaluate(RUN_AXE, WCAG)
+    assert [(rule["id"], node["html"][:200]) for rule in violations for node in rule["nodes"]] == []
+    root = "document.documentElement"
+    assert page.evaluate(f"{root}.scrollWidth - {root}.clientWidth") == 0
+
+
+def test_a_page_that_has_been_run_once_runs_without_a_network(browser, live_site):
+    context = browser.new_context()
+    live = LivePage(context.new_page())
+    with served(live_site) as url:
+        live.page.goto(url + FIRST)
+        live.start()
+        live.page.evaluate(KEPT)
+    # from here on there is no server
+    context.set_offline(True)
+    live.page.reload()
+    built = live.read()
+    live.start()
+    live.run_all()
+    assert differences(built, live.read()) == []
+    context.close()
+
+
+def test_resting_on_the_button_fetches_python_but_does_not_start_it(browser, live_site, site_url):
+    seen = []
+    with opened(browser, site_url, FIRST, seen) as live:
+        with live.page.expect_request("**/*.whl*"):
+            live.bar.get_by_role("button").hover()
+        expect(live.bar).to_have_attribute("data-state", "closed")
+        assert live.page.locator(".cm-editor").count() == 0
+        live.press("Edit and run this page")
+        expect(live.status).to_have_text("Unpacking the packages …", timeout=MINUTE)
+    assert len([url for url in seen if "scipy-" in url]) == 1
+
+
+def test_what_fails_before_the_button_is_pressed_is_not_spoken_of(browser, live_site, site_url):
+    with opened(browser, site_url, FIRST) as live:
+        live.page.context.route("**/live/worker.js", lambda route: route.abort())
+        with live.page.expect_event("requestfailed"):
+            live.bar.get_by_role("button").hover()
+        assert live.status.inner_text() == ""
+        live.page.context.unroute("**/live/worker.js")
+        live.press("Edit and run this page")
+        expect(live.status).to_have_text("Starting Python …", timeout=MINUTE)
+
+
+def intact(live, built):
+    """Say whether the page is as it was built, with its button."""
+    return (
+        live.read() == built
+        and live.page.locator(".cm-editor").count() == 0
+        and live.page.locator("div.cell .highlight pre").first.is_visible()
+        and live.bar.get_by_role("button", name="Edit and run this page").is_enabled()
+    )
+
+
+def test_loading_can_be_cancelled(browser, live_site, site_url):
+    with opened(browser, site_url, FIRST) as live:
+        built = live.read()
+        live.press("Edit and run this page")
+        live.wait("loading")
+        expect(live.page.locator(".live-counted")).to_contain_text("MB")
+        live.press("Cancel")
+        expect(live.status).to_have_text("Cancelled. The page is as it was.")
+        expect(live.bar.get_by_role("button", name="Edit and run this page")).to_be_focused()
+        assert intact(live, built)
+
+
+NOT_FETCHED = "could not be fetched from this site. Check your connection"
+OLD = "delete globalThis.WebAssembly"
+FULL = "WebAssembly.Memory = function () { throw new RangeError('could not allocate memory'); };\n"
+
+
+def test_an_old_browser_is_told_so(browser, live_site, site_url):
+    with opened(browser, site_url, FIRST) as live:
+        live.page.evaluate(OLD)
+        built = live.read()
+        live.press("Edit and run this page")
+        expect(live.status).to_contain_text("This browser is too old to run Python.")
+        assert intact(live, built)
+
+
+def without_memory(route):
+    response = route.fetch()
+    route.fulfill(response=response, body=FULL + response.text())
+
+
+def with_damage(route):
+    route.fulfill(response=route.fetch(), body=b"PK")
+
+
+@pytest.mark.parametrize(
+    ("files", "answer", "sentence"),
+    [
+        ("**/live/worker.js", without_memory, "This device has too little free memory for Python."),
+        (
+            "**/pandas-*",
+            lambda route: route.fulfill(status=404),
+            "A file that Python needs is missing",
+        ),
+        ("**/pandas-*", lambda route: route.abort(), NOT_FETCHED),
+        ("**/pandas-*", with_damage, "A file arrived damaged."),
+        ("**/live/live.js", lambda route: route.abort(), NOT_FETCHED),
+        ("**/live/worker.js", lambda route: route.abort(), NOT_FETCHED),
+    ],
+    ids=["no memory", "a missing file", "no network", "a damaged file", "no editors", "no worker"],
+)
+def test_what_keeps_python_from_starting_is_said_and_the_page_stays(
+    browser, live_site, site_url, files, answer, sentence
+):
+    with opened(browser, site_url, FIRST) as live:
+        built = live.read()
+        live.page.context.route(files, answer)
+        live.press("Edit and run this page")
+        expect(live.status).to_contain_text(sentence, timeout=MINUTE)
+        assert intact(live, built)
+
+
+def test_the_data_of_the_book_lie_where_the_cells_look_for_them(live_site):
+    listed = json.loads((live_site / "live/data.json").read_text())["files"]
+    names = {
+        path.name for path in (pages.ROOT / "data").iterdir() if path.suffix in (".csv", ".json")
+    }
+    assert {file["path"] for file in listed} == {f"data/{name}" for name in names}
