@@ -37,7 +37,7 @@ bench: .venv/installed  ## measure profile_reml against other packages, lme4 amo
 
 lock:  ## compile requirements.txt from pyproject.toml for Python 3.11 to 3.13
 	$(PYTHON) -m venv .venv && $(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra book --extra test --extra lint --universal --python-version 3.11 --no-emit-index-url --output-file requirements.txt --upgrade --custom-compile-command "make lock"
+	$(BIN)/uv pip compile pyproject.toml --extra book --extra test --extra lint --extra live --universal --python-version 3.11 --no-emit-index-url --output-file requirements.txt --upgrade --custom-compile-command "make lock"
 
 # Jupyter Book 1 freezes Sphinx at version 7. The same sources must also build without it.
 NOT_IN_SPHINX_9 := {'jupyter_book', 'sphinx_thebe', 'sphinx_comments', 'sphinx_jupyterbook_latex', 'sphinx_multitoc_numbering'}
