@@ -1,4 +1,4 @@
-# site · test · lint · live · serve · reference · bench · lock · sphinx-9 · clean: each one line of thought.
+# site · test · lint · live · test-live · serve · reference · bench · lock · sphinx-9 · clean: each one line of thought.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -7,7 +7,7 @@ export SOURCE_DATE_EPOCH := $(shell git log -1 --format=%ct 2>/dev/null || echo 
 # One formula engine, so that the same formula makes the same design everywhere.
 export SM_FORMULA_ENGINE := patsy
 
-.PHONY: site test lint live serve reference bench lock sphinx-9 clean
+.PHONY: site test lint live test-live serve reference bench lock sphinx-9 clean
 
 site: .venv/installed  ## execute and build the whole book
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -16,12 +16,15 @@ site: .venv/installed  ## execute and build the whole book
 test: site  ## every test, the pages' own included
 	$(BIN)/pytest
 
+test-live: live site  ## every chapter in a browser, with what 'make live' has made
+	$(BIN)/pytest tests/e2e/in_browser
+
 lint: .venv/installed  ## style and spelling of code and prose
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 
-live: .venv/installed  ## what pages need to run in the browser: Python with its packages, editors
+live: .venv/installed  ## what pages need to run in the browser: Python with its packages, and editors
 	$(BIN)/python -m live.wheelhouse
 	cd extensions/live_cells && npm ci --no-audit --no-fund && npm run build
 
@@ -33,11 +36,11 @@ reference: .venv/installed  ## store what every page says now, for the tests to 
 
 bench: .venv/installed  ## measure profile_reml against other packages, lme4 among them if R has it
 	$(BIN)/pip install --quiet --editable ".[bench]"
-	$(BIN)/python bench/bench.py
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 RAYON_NUM_THREADS=1 $(BIN)/python bench/bench.py
 
 lock:  ## compile requirements.txt from pyproject.toml for Python 3.11 to 3.13
 	$(PYTHON) -m venv .venv && $(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra book --extra test --extra lint --extra live --universal --python-version 3.11 --no-emit-index-url --output-file requirements.txt --upgrade --custom-compile-command "make lock"
+	$(BIN)/uv pip compile pyproject.toml --extra book --extra test --extra live --extra lint --universal --python-version 3.11 --no-emit-index-url --output-file requirements.txt --upgrade --custom-compile-command "make lock"
 
 # Jupyter Book 1 freezes Sphinx at version 7. The same sources must also build without it.
 NOT_IN_SPHINX_9 := {'jupyter_book', 'sphinx_thebe', 'sphinx_comments', 'sphinx_jupyterbook_latex', 'sphinx_multitoc_numbering'}
@@ -54,7 +57,7 @@ sphinx-9: .venv/installed  ## build the same sources with the newest Sphinx and 
 	PYTHONPATH=extensions $(S9)/venv/bin/sphinx-build -W -n --keep-going -c $(S9) . $(S9)/html
 
 clean:  ## remove everything that is made
-	rm -rf _build _nbval .venv .live/build .live/site extensions/live_cells/node_modules
+	rm -rf _build _nbval .venv extensions/live_cells/node_modules
 
 .venv/installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv

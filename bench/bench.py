@@ -2,24 +2,20 @@
 
     make bench
 
-Every contestant fits the same simulated data on one core, in turn, several times; the table
+Every contestant fits the same simulated data on one core (the Makefile says so to the libraries
+of linear algebra), in turn, several times; the table
 shows the median CPU milliseconds a fit and how many times as long it took as ``profile_reml``. The
 log-likelihoods must agree. A contestant whose next fit would take more than a minute sits out.
 Nothing is stored: times belong to the machine on which they were measured.
 """
 
-import os
-
-for library in ("OPENBLAS", "OMP", "MKL", "RAYON"):
-    os.environ[f"{library}_NUM_THREADS"] = "1"
-
-import resource
+import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 import warnings
+from itertools import product
 from pathlib import Path
 
 import glmm
@@ -78,11 +74,11 @@ CONTESTANTS = {
 }
 
 
-def cpu_seconds(run):
+def cpu_seconds(run, *arguments):
     """Return the CPU seconds of one run, averaged over a tenth of a second, and its result."""
     start, times, result = time.process_time(), 0, None
     while times == 0 or time.process_time() - start < 0.1:
-        result, times = run(), times + 1
+        result, times = run(*arguments), times + 1
     return (time.process_time() - start) / times, result
 
 
@@ -118,7 +114,7 @@ def compare(sizes, lme4, with_slope):
                 before, took = last[name]
                 if took * max(n / before, 1) > PATIENCE or sum(seconds[name]) > PATIENCE / 3:
                     continue
-                spent, heights[name] = cpu_seconds(lambda run=run: run(*data, with_slope))
+                spent, heights[name] = cpu_seconds(run, *data, with_slope)
                 seconds[name].append(spent)
             if lme4 and sum(seconds["lmer"]) < PATIENCE / 3:
                 times = max(1, 10_000 // n)
@@ -140,63 +136,59 @@ def compare(sizes, lme4, with_slope):
                 print(f"{'':>17}the log-likelihood of {name} differs by {gap:+.3g}")
 
 
-def batches():
+def batches(with_slope):
     """Print the time of a fit in batches, against glmm."""
     print(f"{'N':>9} {'J':>6} {'R':>6} {'profile_reml':>18} {'glmm':>14} {'ratio':>9}")
     for n, j, n_outcomes in [(90, 3, 1000), (600, 30, 1000), (2000, 100, 1000), (20_000, 300, 100)]:
-        y, x, group = simulate(n, j, n_outcomes=n_outcomes)
+        y, x, group = simulate(n, j, with_slope, n_outcomes)
         batch, single = [], []
         for r in range(REPETITIONS):
-            spent, _ = cpu_seconds(lambda y=y, x=x, group=group: profile_reml(y, x, group))
-            batch.append(spent / n_outcomes)
+            batch.append(cpu_seconds(ours, y, x, group, with_slope)[0] / n_outcomes)
             own = np.ascontiguousarray(y[:, r])
-            single.append(cpu_seconds(lambda own=own, x=x, g=group: by_glmm(own, x, g, False))[0])
-        ours, theirs = 1e3 * np.median(batch), 1e3 * np.median(single)
-        print(f"{n:>9} {j:>6} {n_outcomes:>6} {ours:>15.4f} ms {theirs:>11.3f} ms "
-              f"{theirs / ours:>7.1f} x", flush=True)  # fmt: skip
+            single.append(cpu_seconds(by_glmm, own, x, group, with_slope)[0])
+        own, theirs = 1e3 * np.median(batch), 1e3 * np.median(single)
+        print(f"{n:>9} {j:>6} {n_outcomes:>6} {own:>15.4f} ms {theirs:>11.3f} ms "
+              f"{theirs / own:>7.1f} x", flush=True)  # fmt: skip
 
 
 def growth():
-    """Print the slope of log cost on log size."""
+    """Print the slope of log cost on log size, for a random intercept and with a slope."""
     grids = {
-        "N (J = 100, single)": [(n, 100, 1) for n in (1000, 10_000, 100_000, 1_000_000)],
-        "J (N = 100,000, single)": [(100_000, j, 1) for j in (3, 30, 300, 3000, 10_000)],
-        "R (N = 600, J = 30, batch)": [(600, 30, r) for r in (1, 10, 100, 1000, 4000)],
+        "N (J = 100)": [(n, 100, 1) for n in (1000, 10_000, 100_000, 1_000_000)],
+        "J (N = 100,000)": [(100_000, j, 1) for j in (3, 30, 300, 3000, 10_000)],
+        "R (N = 600, J = 30)": [(600, 30, r) for r in (1, 10, 100, 1000)],
     }
-    for label, grid in grids.items():
-        size = np.ptp(np.array(grid), axis=0).argmax()
+    for (label, grid), with_slope in product(grids.items(), [False, True]):
+        varied = np.array(grid)[:, "NJR".index(label[0])]
         taken = []
         for n, j, n_outcomes in grid:
-            data = simulate(n, j, n_outcomes=n_outcomes)
-            runs = [cpu_seconds(lambda data=data: profile_reml(*data))[0] for _ in range(3)]
+            data = simulate(n, j, with_slope, n_outcomes)
+            runs = [cpu_seconds(ours, *data, with_slope)[0] for _ in range(3)]
             taken.append(np.median(runs))
-        logs = np.log([point[size] for point in grid]), np.log(taken)
-        ends = np.diff(logs[1])[-1] / np.diff(logs[0])[-1]
-        print(f"{label:<28} {np.polyfit(*logs, 1)[0]:>6.2f} over all, {ends:.2f} in the last step: "
+        steps = np.diff(np.log(taken)) / np.diff(np.log(varied))
+        overall = np.polyfit(np.log(varied), np.log(taken), 1)[0]
+        print(f"{label:<20} {'slope' if with_slope else 'intercept':<10}"
+              f"{overall:5.2f} over all, {steps[-1]:5.2f} in the last step: "
               + ", ".join(f"{1e3 * seconds:.2f}" for seconds in taken) + " ms")  # fmt: skip
 
 
 def memory(lme4):
-    """Print the peak memory of one fit above that of the data, each in a process of its own."""
+    """Print by how much one fit raises the peak of the memory in use; needs Linux."""
+    status, reset = Path("/proc/self/status"), Path("/proc/self/clear_refs")
     for n, j in [(100_000, 1000), (1_000_000, 10_000)]:
+        data = simulate(n, j)
         cells = []
-        for name in CONTESTANTS:
+        for name, run in CONTESTANTS.items():
             if name == "statsmodels" and n > 100_000:
                 continue
-            command = [sys.executable, __file__, "memory", name, str(n), str(j)]
-            cells.append(f"{name} {subprocess.check_output(command, text=True).strip()} MB")
+            reset.write_text("5")  # the peak starts here
+            before = re.search(r"VmHWM:\s*(\d+)", status.read_text())
+            run(*data, False)
+            after = re.search(r"VmHWM:\s*(\d+)", status.read_text())
+            cells.append(f"{name} {(int(after[1]) - int(before[1])) / 1024:.0f} MB")
         if lme4:
-            cells.append(f"lmer {lme4.fit(*simulate(n, j), False, 1)[3]:.0f} MB")
+            cells.append(f"lmer {lme4.fit(*data, False, 1)[3]:.0f} MB")
         print(f"{n:>9} {j:>6}   " + ", ".join(cells), flush=True)
-
-
-def memory_of(name, n, j):
-    """Print by how many megabytes one fit raises this process' peak."""
-    CONTESTANTS[name](*simulate(600, 30), False)  # what is loaded on first use is no matter
-    data = simulate(n, j)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    CONTESTANTS[name](*data, False)
-    print(round((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024))
 
 
 def main():
@@ -206,17 +198,16 @@ def main():
     compare(SIZES, lme4, with_slope=False)
     print("\nRandom intercept and slope")
     compare(SIZES_WITH_SLOPE, lme4, with_slope=True)
-    print("\nBatches of R outcomes, a fit")
-    batches()
-    print("\nSlope of log cost of profile_reml, random intercept")
+    for with_slope in (False, True):
+        print(f"\nBatches of R outcomes, a fit, {'with' if with_slope else 'without'} slope")
+        batches(with_slope)
+    print("\nSlope of log cost of profile_reml")
     growth()
-    print("\nPeak memory of a fit above its data")
-    memory(lme4)
+    if Path("/proc/self/clear_refs").exists():
+        print("\nPeak memory of a fit above its data")
+        memory(lme4)
 
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")  # of the other packages; that all agree is checked
-    if sys.argv[1:2] == ["memory"]:
-        memory_of(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
-    else:
-        main()
+    main()

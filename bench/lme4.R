@@ -19,10 +19,10 @@ while (length(line <- readLines(input, 1)) > 0) {
   data <- data.frame(y = values[, 1], x = values[, 2], g = factor(values[, 3]))
   formula <- if (words[4] == "slope") y ~ x + (x | g) else y ~ x + (1 | g)
   times <- as.integer(words[5])
-  gc(reset = TRUE, full = TRUE) -> start
+  start <- gc(reset = TRUE, full = TRUE)
   fit <- lmer(formula, data, control = quiet)
   peak <- sum(gc()[, 6]) - sum(start[, 2])
   fresh <- cpu(times, function() lmer(formula, data, control = quiet))
   again <- cpu(times, function() refit(fit, data$y, control = quiet))
-  cat(fresh, again, as.numeric(logLik(fit)), peak, "\n")
+  cat(fresh, again, format(as.numeric(logLik(fit)), digits = 15), peak, "\n")
 }

@@ -84,7 +84,8 @@ class Explorable:
         start = f"mount(document.querySelector('.explorable'));{_part('frame.mjs')}"
         page = (
             '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-            f"<title>Explorable</title></head><body>{self.element()}</div>"
+            "<title>Explorable</title></head>"
+            f'<body style="margin: 0; font-family: system-ui, sans-serif">{self.element()}</div>'
             f'<script type="module">{script()}{start}</script></body></html>'
         )
         return (

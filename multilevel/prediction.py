@@ -37,7 +37,8 @@ def hospital_effects(result: MixedLMResultsWrapper, *, level: float = 0.95) -> p
     Raises
     ------
     ValueError
-        If the model has variance components, or ``level`` is not a level.
+        If the model has variance components, ``level`` is not a level, or the grouping column
+        has the name of a column of the result.
 
     References
     ----------
@@ -63,10 +64,9 @@ def hospital_effects(result: MixedLMResultsWrapper, *, level: float = 0.95) -> p
     estimate = solved.effects.ravel()
     variance = solved.scale * np.einsum("jqq->jq", solved.shrinkage).ravel()
     sd = np.sqrt(np.clip(variance, 0, None))
-    labels = result.model.group_labels
-    return pd.DataFrame(
+    labels, group = result.model.group_labels, result.model.group_name
+    table = pd.DataFrame(
         {
-            result.model.group_name: np.repeat(labels, len(names)),
             "effect": np.tile(names, len(labels)),
             "estimate": estimate,
             "sd": sd,
@@ -74,6 +74,10 @@ def hospital_effects(result: MixedLMResultsWrapper, *, level: float = 0.95) -> p
             "high": estimate + quantile * sd,
         }
     )
+    if group in table:
+        raise ValueError(f"The grouping column {group!r} has the name of a result; rename it.")
+    table.insert(0, group, np.repeat(labels, len(names)))
+    return table
 
 
 def predict_patients(

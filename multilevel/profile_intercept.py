@@ -90,7 +90,13 @@ def fit_intercept(sums: HospitalSums, reml: bool) -> Optimum:
     grid = np.append(0, np.geomspace(1e-4 / deviance.sizes.max(), _LARGEST, 48))
     slope = deviance.derivative(grid)
     interval, outcomes = np.nonzero((slope[:-1] < 0) & (slope[1:] >= 0))
-    found = _roots(deviance.paired(outcomes).derivative, grid[interval], grid[interval + 1])
+    found = _roots(
+        deviance.paired(outcomes).derivative,
+        grid[interval],
+        grid[interval + 1],
+        slope[interval, outcomes],
+        slope[interval + 1, outcomes],
+    )
 
     outcomes = np.concatenate([all_outcomes, outcomes])
     candidates = np.concatenate([np.zeros(len(all_outcomes)), found])
@@ -130,20 +136,23 @@ def _deviance(sums: HospitalSums, reml: bool) -> _Deviance:
     )
 
 
-def _roots(function: Callable, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def _roots(
+    function: Callable, low: np.ndarray, high: np.ndarray, at_low: np.ndarray, at_high: np.ndarray
+) -> np.ndarray:
     """Return where a function rises through zero between ``low`` and ``high``, elementwise.
 
-    Regula falsi; the value at an end that stays is halved (the Illinois rule, Dowell and
-    Jarratt 1971, doi:10.1007/BF01934364), so that both ends close in.
+    Regula falsi; the value at an end that stays is reduced so that both ends close in (Anderson
+    and Björck 1973, doi:10.1007/BF01951936).
     """
-    at_low, at_high = function(low)[:, 0], function(high)[:, 0]
     for _ in range(100):
         rise = at_high - at_low
         middle = high - at_high * (high - low) / np.where(rise == 0, np.inf, rise)
         if np.all(np.abs(middle - high) <= 1e-11 * high):
-            break  # the error of ``middle`` is much smaller than the last step
+            break
         value = function(middle)[:, 0]
         turned = value * at_high < 0
-        low, at_low = np.where(turned, high, low), np.where(turned, at_high, at_low / 2)
+        rest = 1 - value / np.where(at_high == 0, 1, at_high)
+        low = np.where(turned, high, low)
+        at_low = np.where(turned, at_high, at_low * np.where(rest > 0, rest, 0.5))
         high, at_high = middle, value
     return middle

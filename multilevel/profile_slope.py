@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize, root
 
 from multilevel.sums import HospitalSums, Optimum
 
 # In units of the deviance: less than this is rounding.
-_SAME = 1e-8
-_LOWER = np.tril_indices(2)
+_SAME = 1e-9
+# Below this a parameter, a standard deviation relative to σ, changes no digit of the deviance.
+_ZERO = 1e-8
+# How far the gradient is followed to see how it changes; parameters have no unit.
+_NEARBY = 1e-5
 
 
 def _ellipses(angles: np.ndarray, roundness: float) -> np.ndarray:
@@ -23,7 +25,8 @@ def _ellipses(angles: np.ndarray, roundness: float) -> np.ndarray:
     angle, length = np.meshgrid(angles, np.geomspace(0.03, 100, 12))
     cos, sin = length * np.cos(angle), length * np.sin(angle)
     axes = np.array([[cos, -roundness * sin], [sin, roundness * cos]]).transpose(2, 3, 0, 1)
-    return np.linalg.cholesky(axes @ axes.swapaxes(-1, -2))[..., *_LOWER].reshape(-1, 3)
+    factor = np.linalg.cholesky(axes @ axes.swapaxes(-1, -2)).reshape(-1, 4)
+    return factor[:, [0, 2, 3]]
 
 
 # Searches start at the best point of each of these families: four directions, in all of which the
@@ -35,134 +38,175 @@ _FAMILIES.append(_ellipses(np.arange(4) * np.pi / 4, 0.6))
 class _Point(NamedTuple):
     """What generalised least squares gives at M covariances of the random effects."""
 
-    deviance: np.ndarray  # (M,), -2 log-likelihood up to a constant
-    log_determinant: np.ndarray  # (M,), log |V / σ²|
-    inverse: np.ndarray  # (M, 3, J), the entries 00, 01 and 11 of K
-    gram: np.ndarray  # (M, p, p), Q'V⁻¹Q
-    step: np.ndarray  # (M, p), coefficients of Q
-    residual_sum: np.ndarray  # (M,)
+    deviance: np.ndarray  # (R, M), -2 log-likelihood up to a constant
+    log_determinant: np.ndarray  # (R, M), log |V / σ²|
+    inverse: np.ndarray  # (R, M, 3, J), the entries 00, 01 and 11 of K
+    gram: np.ndarray  # (R, M, p, p), Q'V⁻¹Q
+    step: np.ndarray  # (R, M, p), coefficients of Q
+    residual_sum: np.ndarray  # (R, M)
 
 
 class _Likelihood(NamedTuple):
-    """The profiled likelihood of one outcome as a function of three parameters.
+    """The profiled likelihood of R outcomes as a function of three parameters.
 
     They are the lower triangle of Λ, with Ψ = Λ Λ' the covariance of the random effects relative to
     σ². The line of a hospital varies by σ² (I + F'Ψ F), and independently of the deviations
     from it; K is the inverse of the matrix in brackets. Products of 2 x 2 matrices are written out
     by their entries, so that each is one operation for all hospitals.
+
+    Functions take (R, M, 3) parameters, M for each outcome.
     """
 
     root: np.ndarray  # (3, J), the entries 00, 10 and 11 of F
-    products: np.ndarray  # (3 J, (p + 1)²), cross-products of (Q, e), by the entries of K
-    within: np.ndarray  # (p + 1, p + 1), those of deviations from the lines
+    products: np.ndarray  # (R, 3 J, (p + 1)²), cross-products of (Q, e), by the entries of K
+    within: np.ndarray  # (R, 1, p + 1, p + 1), those of deviations from the lines
     divisor: int  # of the residual sum
     reml: bool
 
     def at(self, theta: np.ndarray) -> _Point:
-        """Solve for the fixed effects at (M, 3) parameters."""
-        (l00, l10, l11), (f00, f10, f11) = theta.T[:, :, None], self.root
+        """Solve for the fixed effects."""
+        l00, l10, l11 = np.moveaxis(theta, 2, 0)[..., None]
+        f00, f10, f11 = self.root
         # With B = F'Λ, det(I + BB') = 1 + tr(BB') + det(B)²: a sum of positive numbers, which
         # stays exact where the matrix is nearly singular.
         b00, b01, b10, b11 = f00 * l00 + f10 * l10, f10 * l11, f11 * l10, f11 * l11
         m00, m01, m11 = 1 + b00**2 + b01**2, b00 * b10 + b01 * b11, 1 + b10**2 + b11**2
         determinant = m00 + m11 - 1 + (f00 * l00 * b11) ** 2
-        inverse = np.stack([m11, -m01, m00], axis=1) / determinant[:, None]
+        inverse = np.stack([m11, -m01, m00], axis=2) / determinant[:, :, None]
 
-        total = inverse.reshape(len(theta), -1) @ self.products
-        total = self.within + total.reshape(-1, *self.within.shape)
-        gram, cross, square = total[:, :-1, :-1], total[:, :-1, -1], total[:, -1, -1]
-        step = np.linalg.solve(gram, cross[:, :, None])[:, :, 0]
-        residual_sum = square - (cross * step).sum(axis=1)
-        log_determinant = np.log(determinant).sum(axis=1)
+        total = inverse.reshape(*theta.shape[:2], -1) @ self.products
+        total = self.within + total.reshape(*theta.shape[:2], *self.within.shape[2:])
+        gram, cross, square = total[..., :-1, :-1], total[..., :-1, -1], total[..., -1, -1]
+        step = np.linalg.solve(gram, cross[..., None])[..., 0]
+        residual_sum = square - (cross * step).sum(axis=2)
+        log_determinant = np.log(determinant).sum(axis=2)
         deviance = log_determinant + self.divisor * np.log(residual_sum)
         if self.reml:
             deviance += np.linalg.slogdet(gram)[1]
         return _Point(deviance, log_determinant, inverse, gram, step, residual_sum)
 
-    def with_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return the deviance at (3,) parameters and its derivatives."""
-        point = self.at(theta[None])
+    def with_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the deviance, (R, M), and its (R, M, 3) derivatives."""
+        point = self.at(theta)
         # The derivatives for the entries of K: N, with the off-diagonal entry twice.
-        weight = np.append(-point.step[0], 1)
-        weight = self.divisor / point.residual_sum * np.outer(weight, weight)
+        own = np.insert(-point.step, point.step.shape[2], 1, axis=2)
+        weight = own[..., :, None] * own[..., None, :]
+        weight *= self.divisor / point.residual_sum[..., None, None]
         if self.reml:
-            weight[:-1, :-1] += np.linalg.inv(point.gram[0])
-        n00, twice_n01, n11 = (self.products @ weight.ravel()).reshape(3, -1)
-        n01 = twice_n01 / 2
-        # For I + F'Ψ F they are H = K - K N K, for Ψ they are F H F', and for Λ twice F H F'Λ.
-        (k00, k01, k11), (f00, f10, f11) = point.inverse[0], self.root
+            weight[..., :-1, :-1] += np.linalg.inv(point.gram)
+        slopes = weight.reshape(*theta.shape[:2], -1) @ self.products.swapaxes(1, 2)
+        n00, n01, n11 = np.moveaxis(slopes.reshape(point.inverse.shape), 2, 0)
+        n01 = n01 / 2
+        # For I + F'Ψ F they are H = K - K N K.
+        k00, k01, k11 = np.moveaxis(point.inverse, 2, 0)
         kn00, kn01 = k00 * n00 + k01 * n01, k00 * n01 + k01 * n11
         kn10, kn11 = k01 * n00 + k11 * n01, k01 * n01 + k11 * n11
         h00 = k00 - kn00 * k00 - kn01 * k01
         h01 = k01 - kn00 * k01 - kn01 * k11
         h11 = k11 - kn10 * k01 - kn11 * k11
-        fh10 = f10 * h00 + f11 * h01
-        slope00, slope01 = f00 @ (h00 * f00), f00 @ fh10
-        slope11 = fh10 @ f10 + (f10 * h01 + f11 * h11) @ f11
-        slope = np.array([[slope00, slope01], [slope01, slope11]])
-        return point.deviance[0], (2 * slope @ _factor(theta))[_LOWER]
+        # For Ψ they are the sum of F H F', and for Λ twice that times Λ.
+        f00, f10, f11 = self.root
+        g00 = h00 @ f00**2
+        g01 = h00 @ (f00 * f10) + h01 @ (f00 * f11)
+        g11 = h00 @ f10**2 + 2 * h01 @ (f10 * f11) + h11 @ f11**2
+        l00, l10, l11 = np.moveaxis(theta, 2, 0)
+        slope = np.stack([g00 * l00 + g01 * l10, g01 * l00 + g11 * l10, g11 * l11], axis=2)
+        return point.deviance, 2 * slope
+
+    def descend(self, theta: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return parameters of lower deviance, and it.
+
+        Newton's method on the gradient, since the deviance itself is too flat at the end to tell
+        more than half of the digits. Curvature is taken without its sign, which leads away from
+        saddles (Dauphin et al. 2014, arXiv:1406.2572), and damped, the more so after a step that
+        did not lead down.
+        """
+        deviance, slope = self.with_gradient(theta)
+        damping = np.ones(theta.shape)
+        for _ in range(steps):
+            nearby = theta[:, :, None] + _NEARBY * np.eye(3)
+            there = self.with_gradient(nearby.reshape(len(theta), -1, 3))[1]
+            curve = (there.reshape(nearby.shape) - slope[:, :, None]) / _NEARBY
+            size, axes = np.linalg.eigh((curve + curve.swapaxes(2, 3)) / 2)
+            along = (slope[:, :, None] @ axes)[:, :, 0] / (np.abs(size) + damping)
+            step = -(axes @ along[..., None])[..., 0]
+            new_deviance, new_slope = self.with_gradient(theta + step)
+            lower = new_deviance < deviance + _SAME
+            theta = np.where(lower[..., None], theta + step, theta)
+            slope = np.where(lower[..., None], new_slope, slope)
+            deviance = np.where(lower, new_deviance, deviance)
+            damping = np.where(lower[..., None], damping / 10, damping * 10)
+            if np.all(np.abs(step) < 1e-10 * (1 + np.abs(theta))):
+                break
+        return theta, deviance
 
     def lowest(self) -> np.ndarray:
-        """Return the parameters of the lowest deviance.
+        """Return the (R, 1, 3) parameters of the lowest deviance.
 
         A few steps from the best point of each family, since small data can have several
-        valleys; a search by gradients from where the lowest ended; then the root of the gradient
-        near by, because the deviance itself is too flat there to tell more than half of the digits.
+        valleys; the lowest goes on to the bottom.
         """
-        starts = [family[self.at(family).deviance.argmin()] for family in _FAMILIES]
-        with np.errstate(all="ignore"):  # a step too far overflows, and is not kept
-            tries = [
-                minimize(
-                    self.with_gradient, start, jac=True, method="L-BFGS-B", options={"maxiter": 8}
-                )
-                for start in starts
-            ]
-            lowest = min(tries, key=lambda end: end.fun).x
-            best = minimize(self.with_gradient, lowest, jac=True, method="BFGS").x
-            polished = root(lambda theta: self.with_gradient(theta)[1], best, tol=1e-13).x
-            rise = self.with_gradient(polished)[0] - self.with_gradient(best)[0]
-        return polished if rise < _SAME else best
+        n_outcomes = len(self.products)
+        starts = []
+        for family in _FAMILIES:
+            heights = self.at(np.broadcast_to(family, (n_outcomes, *family.shape))).deviance
+            starts.append(family[heights.argmin(axis=1)])
+        with np.errstate(all="ignore"):  # a step too far overflows, and is not taken
+            tries, deviance = self.descend(np.stack(starts, axis=1), steps=8)
+            best = tries[np.arange(n_outcomes), deviance.argmin(axis=1)][:, None]
+            theta = self.descend(best, steps=50)[0]
+        return np.where(np.abs(theta) < _ZERO, 0, theta)
 
 
 def fit_slope(sums: HospitalSums, reml: bool) -> Optimum:
-    """Return the optimum for each of R outcomes, one after the other."""
-    optima = []
-    for r in range(len(sums.square)):
-        likelihood = _likelihood(sums, r, reml)
-        theta = likelihood.lowest()
-        point = likelihood.at(theta[None])
-        rest = sums.outcome_lines[:, :, r] - sums.lines @ point.step[0]
-        k00, k01, k11 = point.inverse[0]
-        weighted = np.array([[k00, k01], [k01, k11]]).transpose(2, 0, 1) @ rest[:, :, None]
-        relative = _factor(theta) @ _factor(theta).T
-        effects = (relative @ sums.root @ weighted)[:, :, 0]
-        fields = point.log_determinant, point.gram, point.step, point.residual_sum
-        optima.append((relative, *(field[0] for field in fields), effects))
-    return Optimum(*map(np.array, zip(*optima, strict=True)))
+    """Return the optimum for each of R outcomes."""
+    n_outcomes, n_hospitals = len(sums.square), len(sums.sizes)
+    # In parts that fit into the processor's memory.
+    n_parts = 1 + n_outcomes * n_hospitals // 1000
+    parts = np.array_split(np.arange(n_outcomes), min(n_outcomes, n_parts))
+    optima = [_fit_part(sums, part, reml) for part in parts]
+    return Optimum(*map(np.concatenate, zip(*optima, strict=True)))
 
 
-def _likelihood(sums: HospitalSums, r: int, reml: bool) -> _Likelihood:
-    p = len(sums.names)
-    mean, slope = np.dstack([sums.lines, sums.outcome_lines[:, :, r]]).swapaxes(0, 1)
-    both = mean[:, :, None] * slope[:, None, :]
+def _fit_part(sums: HospitalSums, outcomes: np.ndarray, reml: bool) -> Optimum:
+    likelihood = _likelihood(sums, outcomes, reml)
+    theta = likelihood.lowest()
+    point = likelihood.at(theta)
+    factor = np.insert(theta[:, 0], 1, 0, axis=1).reshape(-1, 2, 2)
+    relative = factor @ factor.swapaxes(1, 2)
+    # Conditional modes Ψ F K times what the fixed effects leave of a hospital's line.
+    inverse = point.inverse[:, 0, [0, 1, 1, 2]].swapaxes(1, 2).reshape(len(theta), -1, 2, 2)
+    lines = np.moveaxis(sums.outcome_lines[..., outcomes], 2, 0)
+    rest = lines[..., None] - sums.lines @ point.step.swapaxes(1, 2)[:, None]
+    effects = (relative[:, None] @ sums.root @ inverse @ rest)[..., 0]
+    return Optimum(
+        relative, point.log_determinant[:, 0], point.gram[:, 0], point.step[:, 0],
+        point.residual_sum[:, 0], effects,
+    )  # fmt: skip
+
+
+def _likelihood(sums: HospitalSums, outcomes: np.ndarray, reml: bool) -> _Likelihood:
+    n_outcomes, (n_hospitals, _, p) = len(outcomes), sums.lines.shape
+    own = np.moveaxis(sums.outcome_lines[..., outcomes], 2, 0)[..., None]
+    lines = np.broadcast_to(sums.lines, (n_outcomes, n_hospitals, 2, p))
+    mean, slope = np.moveaxis(np.concatenate([lines, own], axis=3), 2, 0)
+    both = mean[..., :, None] * slope[..., None, :]
     products = np.concatenate(
         [
-            mean[:, :, None] * mean[:, None, :],
-            both + both.swapaxes(1, 2),
-            slope[:, :, None] * slope[:, None, :],
-        ]
+            mean[..., :, None] * mean[..., None, :],
+            both + both.swapaxes(2, 3),
+            slope[..., :, None] * slope[..., None, :],
+        ],
+        axis=1,
     )
-    cross = sums.cross[:, [r]]
+    within = np.empty((n_outcomes, 1, p + 1, p + 1))
+    within[:, 0, :p, :p] = sums.gram
+    within[:, 0, :p, p] = within[:, 0, p, :p] = sums.cross.T[outcomes]
+    within[:, 0, p, p] = sums.square[outcomes]
     return _Likelihood(
         np.array([sums.root[:, 0, 0], sums.root[:, 1, 0], sums.root[:, 1, 1]]),
-        products.reshape(-1, (p + 1) ** 2),
-        np.block([[sums.gram, cross], [cross.T, sums.square[r]]]),
+        products.reshape(n_outcomes, 3 * n_hospitals, (p + 1) ** 2),
+        within,
         sums.n_obs - p if reml else sums.n_obs,
         reml,
     )
-
-
-def _factor(theta: np.ndarray) -> np.ndarray:
-    factor = np.zeros((2, 2))
-    factor[_LOWER] = theta
-    return factor

@@ -73,17 +73,7 @@ def hospital_sums(
     names = x.columns if isinstance(x, pd.DataFrame) else (f"x{k}" for k in range(p))
     names = tuple(map(str, names))
     code, hospitals = _labels(groups)
-    sizes = np.bincount(code)[:, None]
-    # One column a patient, so that a product with it adds up over hospitals.
-    member = sparse.csc_array((np.ones(n), code, np.arange(n + 1)))
-
-    lengths = np.sqrt((predictors**2).sum(axis=0))
-    basis, triangle = np.linalg.qr(predictors / np.where(lengths > 0, lengths, 1))
-    for k in np.flatnonzero(np.abs(np.diag(triangle)) < _NOTHING):
-        raise ValueError(
-            f"Predictor {names[k]!r} is a linear combination of those before it in X, "
-            "so its effect is not defined; leave one of them out."
-        )
+    basis, factor = _orthonormal(predictors, names)
     least_squares = basis.T @ outcomes
     values = np.hstack([basis, outcomes - basis @ least_squares])
     total = _squares(values[:, p:])
@@ -92,41 +82,75 @@ def hospital_sums(
             f"Outcome {r} of y is constant, or the predictors explain it exactly, so no variance "
             "is left to share out; choose one that varies, and fewer predictors."
         )
+    z, rotation = (None, np.eye(1)) if slope is None else _standardised(_numbers(slope, "slope"))
+    lines, root = _take_lines(values, code, z)
 
-    means = (member @ values) / sizes
-    values -= means[code]
-    lines = [np.sqrt(sizes) * means]
-    rotation, root = np.eye(1), np.sqrt(sizes)[:, :, None]
-    if slope is not None:
-        z, rotation = _standardised(_numbers(slope, "slope"))
-        z_means = (member @ z) / sizes
-        deviation = z - z_means[code]
-        length = np.sqrt(member @ deviation**2)
-        if np.all(length < _NOTHING * np.sqrt(n)):
-            raise ValueError(
-                "slope is the same for all patients of a hospital, so no hospital has a slope of "
-                "its own; give a predictor that varies within hospitals, or leave it out."
-            )
-        deviation /= np.where(length > _NOTHING, length, np.inf)[code]
-        lines.append(member @ (deviation * values))
-        values -= deviation * lines[1][code]
-        root = np.sqrt(sizes)[:, :, None] * np.array([[1.0, 0.0], [0.0, 0.0]])
-        root[:, 1, 0] = (np.sqrt(sizes) * z_means)[:, 0]
-        root[:, 1, 1] = length[:, 0]
-    lines = np.stack(lines, axis=1)
     gram, cross = values[:, :p].T @ values[:, :p], values[:, :p].T @ values[:, p:]
-    square = _squares(values[:, p:])
-    _check_identified(gram, cross, square, total, np.count_nonzero(root.diagonal(0, 1, 2)))
     # Turn Q until what describes hospitals has exactly no deviations. At large variance ratios its
     # lines hardly count, and would drown in the rounding of other columns' deviations.
     spread, turn = np.linalg.eigh(gram)
-    spread = np.where(spread > _ROUNDING, spread, 0)
-    gram, cross = np.diag(spread), np.where(spread[:, None] > 0, turn.T @ cross, 0)
+    within = spread > _ROUNDING
+    spread, cross = np.where(within, spread, 0), np.where(within[:, None], turn.T @ cross, 0)
+    square = _squares(values[:, p:])
+    n_lines = np.count_nonzero(root.diagonal(0, 1, 2))
+    if n_lines <= np.count_nonzero(~within):
+        raise ValueError(
+            f"X has {np.count_nonzero(~within)} predictor(s) that describe hospitals (the "
+            f"intercept is one), and there are only {n_lines} means and slopes of hospitals to "
+            "describe, so nothing is left to vary between hospitals; use fewer."
+        )
+    left = square - (cross[within] ** 2 / spread[within, None]).sum(axis=0)
+    for r in np.flatnonzero(left <= 1e-12 * total):
+        raise ValueError(
+            f"Outcome {r} of y does not vary within hospitals once the predictors are known; "
+            "analyse one row a hospital by ordinary least squares, or leave the slope out."
+        )
     return HospitalSums(
-        names, hospitals, sizes[:, 0], n, (turn.T @ triangle) * lengths,
-        turn.T @ least_squares, rotation, root,
-        lines[:, :, :p] @ turn, lines[:, :, p:], gram, cross, square,
+        names, hospitals, np.bincount(code), n, turn.T @ factor, turn.T @ least_squares,
+        rotation, root, lines[:, :, :p] @ turn, lines[:, :, p:], np.diag(spread), cross, square,
     )  # fmt: skip
+
+
+def _orthonormal(x: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return Q and R of X = QR, or raise ``ValueError`` if a column depends on those before."""
+    lengths = np.sqrt(_squares(x))
+    basis, triangle = np.linalg.qr(x / np.where(lengths > 0, lengths, 1))
+    for k in np.flatnonzero(np.abs(np.diag(triangle)) < _NOTHING):
+        raise ValueError(
+            f"Predictor {names[k]!r} is a linear combination of those before it in X, "
+            "so its effect is not defined; leave one of them out."
+        )
+    return basis, triangle * lengths
+
+
+def _take_lines(
+    values: np.ndarray, code: np.ndarray, z: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Take each hospital's line from the (N, c) values, and return it: U' values, and F."""
+    n = len(code)
+    # One column a patient, so that a product with it adds up over hospitals.
+    member = sparse.csc_array((np.ones(n), code, np.arange(n + 1)))
+    sizes = np.bincount(code)[:, None]
+    means = (member @ values) / sizes
+    values -= means[code]
+    if z is None:
+        return np.sqrt(sizes)[:, None] * means[:, None], np.sqrt(sizes)[:, None]
+    z_means = (member @ z) / sizes
+    direction = z - z_means[code]
+    lengths = np.sqrt(member @ direction**2)
+    lengths[lengths < _NOTHING * np.sqrt(n)] = 0
+    if not lengths.any():
+        raise ValueError(
+            "slope is the same for all patients of a hospital, so no hospital has a slope of "
+            "its own; give a predictor that varies within hospitals, or leave it out."
+        )
+    direction /= np.where(lengths > 0, lengths, np.inf)[code]
+    slopes = member @ (direction * values)
+    values -= direction * slopes[code]
+    root = np.zeros((len(sizes), 2, 2))
+    root[:, :, 0] = np.sqrt(sizes) * np.hstack([np.ones_like(z_means), z_means])
+    root[:, 1, 1] = lengths[:, 0]
+    return np.stack([np.sqrt(sizes) * means, slopes], axis=1), root
 
 
 def _squares(values: np.ndarray) -> np.ndarray:
@@ -139,25 +163,6 @@ def _standardised(slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if sd <= _NOTHING * np.abs(slope).max():
         raise ValueError("slope is constant; give a predictor that varies, or leave it out.")
     return (slope - mean) / sd, np.array([[1.0, mean], [0.0, sd]])
-
-
-def _check_identified(
-    gram: np.ndarray, cross: np.ndarray, square: np.ndarray, total: np.ndarray, n_lines: int
-) -> None:
-    """Raise ``ValueError`` unless something varies around the lines, and between them."""
-    between = int((np.linalg.eigvalsh(gram) < _NOTHING).sum())
-    if n_lines <= between:
-        raise ValueError(
-            f"X has {between} predictor(s) that describe hospitals (the intercept is one), and "
-            f"there are only {n_lines} means and slopes of hospitals to describe, so nothing is "
-            "left to vary between hospitals; use fewer."
-        )
-    left = square - (cross * (np.linalg.pinv(gram, rcond=_NOTHING) @ cross)).sum(axis=0)
-    for r in np.flatnonzero(left <= 1e-12 * total):
-        raise ValueError(
-            f"Outcome {r} of y does not vary within hospitals once the predictors are known; "
-            "analyse one row a hospital by ordinary least squares, or leave the slope out."
-        )
 
 
 def _labels(groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

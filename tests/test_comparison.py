@@ -134,6 +134,13 @@ def test_an_uncorrelated_slope_is_one_variance(patients, fits):
     assert same["statistic"] == pytest.approx(test["statistic"], abs=1e-4)
 
 
+def test_two_variances_at_once_have_an_unknown_mixture(patients, fits):
+    both = {"intercept": "1", "slope": "0 + severity"}
+    larger = fit_mixed(FORMULA, patients, "hospital", vc_formula=both)
+    test = likelihood_ratio_test(fits["ols"], larger)
+    assert test["null"] == "χ²(2), conservative: the mixture is not known"
+
+
 def test_wards_are_one_variance_more_than_hospitals(patients):
     wards = patients.assign(ward=np.resize(["A", "B", "C", "D"], len(patients)))
     effects = np.random.default_rng(1).normal(0, 4, 120)

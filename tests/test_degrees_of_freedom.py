@@ -133,6 +133,35 @@ def test_where_a_variance_is_zero_kenward_roger_still_counts_hospitals(balanced)
     assert table["df"]["staff_quality"] == pytest.approx(10, rel=1e-6)
 
 
+def test_a_component_of_zero_is_taken_as_known_like_a_random_intercept_of_zero():
+    plain = fitted("P13_singular_ri")
+    with pytest.warns(SingularFitWarning):
+        component = fit_mixed(
+            "will ~ severity", plain.model.data.frame, "hospital", vc_formula={"hospital": "1"}
+        )
+    ours, theirs = fixed_effects_table(component), fixed_effects_table(plain)
+    np.testing.assert_allclose(ours["df"], theirs["df"], rtol=1e-5)
+
+
+def test_a_random_intercept_of_exactly_zero_leaves_the_degrees_of_freedom_of_the_slope():
+    # The factor of [[0, 0], [0, v]] can be turned without changing it, so the information about
+    # the factor is singular: that direction has to be left out, not inverted.
+    rng = np.random.default_rng(6)
+    data = pd.DataFrame({"g": np.repeat(np.arange(12), 8), "x": rng.normal(size=96)})
+    data["y"] = rng.normal(0, 2, 12)[data["g"]] * data["x"] + rng.normal(size=96)
+    z = np.column_stack([np.ones(96), data["x"]])
+    for _, rows in data.groupby("g").groups.items():  # no trace of an intercept in any group
+        slope = np.linalg.lstsq(z[rows], data["y"][rows], rcond=None)[0]
+        data.loc[rows, "y"] -= slope[0]
+    alone = fit_mixed("y ~ x", data, "g", re_formula="0 + x")
+    with pytest.warns(SingularFitWarning):
+        both = fit_mixed("y ~ x", data, "g", re_formula="1 + x")
+    both._results.cov_re = np.diag([0, alone.cov_re.iloc[0, 0]])
+    both._results.scale = alone.scale
+    ours, plain = fixed_effects_table(both), fixed_effects_table(alone)
+    np.testing.assert_allclose(ours["df"], plain["df"], rtol=1e-6)
+
+
 # --- between and within ----------------------------------------------------------------------
 
 

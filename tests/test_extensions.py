@@ -158,6 +158,22 @@ def test_a_download_without_a_value_for_its_prose_is_refused():
         student(nbformat.v4.new_markdown_cell("{glue:text}`slope`"))
 
 
+def test_a_download_shows_an_explorable_by_a_cell():
+    figure = (
+        "```{explorable} mixture\n:name: fig\n:n_patients: 5\n:sliders: staff within\n\nSee.\n```"
+    )
+    cells = student(nbformat.v4.new_markdown_cell(f"Before.\n\n{figure}\n\nAfter.")).cells
+    assert [cell.source for cell in cells if cell.cell_type == "markdown"] == [
+        "Before.",
+        "See.\n\nAfter.",
+    ]
+    shown = {}
+    exec(cells[1].source.replace("\n\nexplore(", "\n\nfigure = explore("), shown)
+    setup = shown["figure"].setup
+    assert (shown["figure"].preset, setup["start"]["n_patients"]) == ("mixture", 5)
+    assert setup["shown"] == ["staff", "within"]
+
+
 def test_two_downloads_have_the_same_cell_ids():
     first, second = (student(nbformat.v4.new_code_cell("x"), values={}) for _ in range(2))
     assert first.cells[0]["id"] == second.cells[0]["id"]

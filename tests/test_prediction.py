@@ -320,3 +320,9 @@ def test_variance_components_are_refused():
         hospital_effects(nested)
     with pytest.raises(ValueError, match=r"predict_patients needs .*components ward"):
         predict_patients(nested, nested.model.data.frame)
+
+
+def test_a_grouping_column_with_the_name_of_a_result_is_refused(patients):
+    result = fit_mixed(FORMULA, patients.rename(columns={"hospital": "effect"}), "effect")
+    with pytest.raises(ValueError, match="grouping column 'effect' has the name of a result"):
+        hospital_effects(result)

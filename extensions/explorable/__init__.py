@@ -5,6 +5,7 @@ The options are the arguments of :func:`multilevel.explore.explore`: ``sliders``
 reader comes near the figure, and on no page without one.
 """
 
+import re
 from pathlib import Path
 
 from docutils import nodes
@@ -14,6 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 from multilevel.explore import SLIDERS, explore, script
 
 MODULE = "explorable.mjs"
+# Stands there until the script has come: for good on paper, and where no script runs.
 WITHOUT = (
     "This figure can be moved where JavaScript runs. "
     "Without it, the other figures of this page show the hospitals at rest."
@@ -47,7 +49,7 @@ class ExplorableDirective(SphinxDirective):
             figure = explore(self.arguments[0], **chosen)
         except ValueError as error:
             raise self.error(str(error)) from error
-        html = f"{figure.element()}<noscript><p>{WITHOUT}</p></noscript></div>"
+        html = f"{figure.element()}<p>{WITHOUT}</p></div>"
         node = nodes.figure("", nodes.raw("", html, format="html"), classes=["explorable-figure"])
         self.set_source_info(node)
         self.add_name(node)
@@ -57,6 +59,15 @@ class ExplorableDirective(SphinxDirective):
             raise self.error("An explorable has one paragraph of caption, which says what to see.")
         node += nodes.caption(caption[0].rawsource, "", *caption[0].children)
         return [node]
+
+
+def as_code(preset, options):
+    """Return the Python that shows in a notebook what a directive with these options shows."""
+    spec = ExplorableDirective.option_spec
+    given = re.findall(r"^:(\w+): *(.*)$", options, re.MULTILINE)
+    arguments = [f"{name}={spec[name](value)!r}" for name, value in given if name != "name"]
+    call = f"explore({', '.join([repr(preset), *arguments])})"
+    return f"from multilevel.explore import explore\n\n{call}"
 
 
 def add_loader(app, pagename, templatename, context, doctree):

@@ -2,7 +2,7 @@
 
 Cells tagged `remove-cell` (numbers for the prose, assertions, hidden tests) are cut from the
 notebook and from the Markdown. What the prose takes from them is written out, and what a cell below
-needs of them is kept.
+needs of them is kept. An explorable becomes the cell that shows it, with its caption below.
 """
 
 import ast
@@ -12,10 +12,15 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from explorable import as_code
 from live_cells.hidden import needed
+from nbformat.v4 import new_code_cell, new_markdown_cell
 from sphinx.errors import ExtensionError
 
 CUT = "remove-cell"
+EXPLORABLE = re.compile(
+    r"^```\{explorable\} (\S+)\n((?::[^\n]*\n)*)(.*?)^```$", re.MULTILINE | re.DOTALL
+)
 GLUE = re.compile(r"\{glue:text\}`([^`]+)`")
 
 
@@ -41,6 +46,18 @@ def write_out(markdown, values):
     return GLUE.sub(lambda role: values[role[1]], markdown)
 
 
+def split_at_explorables(cell):
+    """Return the cells that a Markdown cell becomes: text, the figure's call, its caption, …"""
+    if cell.cell_type != "markdown":
+        return [cell]
+    first, *rest = EXPLORABLE.split(cell.source)
+    cells = [new_markdown_cell(first.strip())]
+    for preset, options, caption, text in zip(*[iter(rest)] * 4, strict=True):
+        cells.append(new_code_cell(as_code(preset, options)))
+        cells.append(new_markdown_cell(f"{caption.strip()}\n\n{text.strip()}".strip()))
+    return [cell for cell in cells if cell.source] if rest else [cell]
+
+
 def student_notebook(notebook, values):
     """Return the notebook without its cut cells and roles, with ids that every build repeats."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -51,8 +68,8 @@ def student_notebook(notebook, values):
         if CUT in cell.metadata.get("tags", []):
             continue
         if cell.cell_type == "code" and (setup := next(setups)):
-            cells.append(nbformat.v4.new_code_cell(setup))
-        cells.append(cell)
+            cells.append(new_code_cell(setup))
+        cells += split_at_explorables(cell)
     for position, cell in enumerate(cells):
         cell["id"] = f"cell-{position:03d}"
         if cell.cell_type == "markdown":

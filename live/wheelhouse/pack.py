@@ -109,7 +109,10 @@ class Packer:
         if modules(stage):
             self.write(f"{wheel.name}.zst", stage, {})
             entry = lock.entry(name, version, self.target / f"{wheel.name}.zst")
-            if name in self.official and sha256(wheel.read_bytes()) == self.official[name]["sha256"]:
+            if (
+                name in self.official
+                and sha256(wheel.read_bytes()) == self.official[name]["sha256"]
+            ):
                 same = ("imports", "depends", "install_dir", "package_type")
                 entry |= {key: self.official[name][key] for key in same}
             else:

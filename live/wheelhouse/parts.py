@@ -20,7 +20,7 @@ OFFICIAL = [
 # Never shipped: a page cannot use it.
 DROP = {
     "*": [
-        r"**^(?!jedi/).*\.(pyi|pxd|pyx|pxi|h|c|cpp|hpp|a|in|orig)$",  # for compilers and type checkers
+        r"**^(?!jedi/).*\.(pyi|pxd|pyx|pxi|h|c|cpp|hpp|a|in|orig)$",  # for compilers
         r"**(^|/)(tests?/|test_\w+\.py$|conftest\.py$)",
         r"**\.dist-info/(RECORD|direct_url\.json|entry_points\.txt)$",  # true of the whole wheel
         r"**(^|/)pyproject\.toml$",

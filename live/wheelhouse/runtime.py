@@ -28,7 +28,8 @@ LINKER = [
     ),
 ]
 READ = (
-    r"if\((\w)\)return \1;(let (\w)=await \w;if\(!\3\.ok\)throw new Error\(`Failed to load [^`]*`\);)"
+    r"if\((\w)\)return \1;"
+    r"(let (\w)=await \w;if\(!\3\.ok\)throw new Error\(`Failed to load [^`]*`\);)"
     r"return new Uint8Array\(await \3\.arrayBuffer\(\)\)",
     r"if(\1)return unzstd(await \1);\2return unzstd(new Uint8Array(await \3.arrayBuffer()))",
 )

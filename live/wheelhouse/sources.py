@@ -138,4 +138,3 @@ def our_own(root: Path, target: Path) -> Path:
             run(["cp", "-r", str(root / name), folder])
         run([*PIP, "wheel", "--no-deps", "--no-build-isolation", f"--wheel-dir={target}", folder])
     return next(target.glob("multilevel-*.whl"))
-

@@ -86,5 +86,5 @@ export function summary(before, after) {
   const changed = Object.keys(old).filter((key) => points(old[key]) !== points(current[key]));
   if (!changed.length) return "";
   const list = changed.map((key) => `${key} ${points(current[key])}, before ${points(old[key])}`);
-  return `${list.join("; ")}. ${verdict(after)[1]}`;
+  return [...list, verdict(after)[1]].join("; ");
 }
