@@ -239,6 +239,17 @@ def test_resting_on_the_button_fetches_python_but_does_not_start_it(browser, liv
     assert len([url for url in seen if "scipy-" in url]) == 1
 
 
+def test_what_fails_before_the_button_is_pressed_is_not_spoken_of(browser, live_site, site_url):
+    with opened(browser, site_url, FIRST) as live:
+        live.page.context.route("**/live/worker.js", lambda route: route.abort())
+        with live.page.expect_event("requestfailed"):
+            live.bar.get_by_role("button").hover()
+        assert live.status.inner_text() == ""
+        live.page.context.unroute("**/live/worker.js")
+        live.press("Edit and run this page")
+        expect(live.status).to_have_text("Starting Python …", timeout=MINUTE)
+
+
 def intact(live, built):
     """Say whether the page is as it was built, with its button."""
     return (
