@@ -61,7 +61,7 @@ class LivePage:
         expect(self.bar).to_have_attribute("data-state", state, timeout=MINUTE)
 
     def start(self):
-        self.press("Edit and run this page")
+        self.bar.get_by_role("button", name="Edit and run this page").press("Enter")
         self.wait()
 
     def run_all(self):

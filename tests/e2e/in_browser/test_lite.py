@@ -20,7 +20,9 @@ READY = """() => {
 
 def outputs(cells, kind):
     return [
-        output for cell in cells for output in cell.get("outputs", [])
+        output
+        for cell in cells
+        for output in cell.get("outputs", [])
         if output["output_type"] == kind
     ]
 
