@@ -16,11 +16,21 @@ def _names(node, context):
     return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, context)}
 
 
-def _read(statement):
-    return _names(statement, ast.Load)
+def _drawing(statements):
+    """Return the names of the functions that draw from the page's generator when called."""
+    drawing = {GENERATOR}
+    for statement in statements:
+        if isinstance(statement, ast.FunctionDef) and _names(statement, ast.Load) & drawing:
+            drawing.add(statement.name)
+    return drawing - {GENERATOR}
 
 
-def _made(statement):
+def _read(statement, drawing):
+    read = _names(statement, ast.Load)
+    return read | {GENERATOR} if read & drawing else read
+
+
+def _made(statement, drawing):
     """Return the names that a statement makes or changes."""
     made = _names(statement, ast.Store)
     for node in ast.walk(statement):
@@ -30,13 +40,13 @@ def _made(statement):
             made |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
         elif isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
             made |= _names(node.value, ast.Load)  # a column, an item: its owner changes
-    return made | ({GENERATOR} & _read(statement))
+    return made | ({GENERATOR} & _read(statement, drawing))
 
 
-def _settled(statement):
+def _settled(statement, drawing):
     """Return the names for which nothing that was there before counts any more."""
     if isinstance(statement, ast.Assign | ast.Import | ast.ImportFrom | ast.FunctionDef):
-        return _made(statement) - _read(statement)
+        return _made(statement, drawing) - _read(statement, drawing)
     return set()
 
 
@@ -51,16 +61,18 @@ def needed(cells, hidden):
         The tags of cells that are not visible.
     """
     wanted, before = set(), []
+    drawing = _drawing(statement for _, source in cells for statement in ast.parse(source).body)
     for tags, source in reversed(cells):
         if tags & SECRET:
             continue
         kept = []
         for statement in reversed(ast.parse(source).body):
             if tags & hidden:
-                if isinstance(statement, ast.Expr | ast.Assert) or not _made(statement) & wanted:
+                is_made = _made(statement, drawing) & wanted
+                if isinstance(statement, ast.Expr | ast.Assert) or not is_made:
                     continue
                 kept.insert(0, ast.get_source_segment(source, statement))
-            wanted = (wanted - _settled(statement)) | _read(statement)
+            wanted = (wanted - _settled(statement, drawing)) | _read(statement, drawing)
         if not tags & hidden:
             before.insert(0, [])
         elif kept:

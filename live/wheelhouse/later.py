@@ -9,12 +9,11 @@ import sys
 # By module: the wheel that has it, and its sha256. Filled in when the wheels are made.
 WHEELS = {}
 HOME = "/lib/python3.13/site-packages"
+INSTALLED = set()
 
 
 class LaterParts:
     """The last finder: asked for modules that are not there."""
-
-    installed = set()
 
     @classmethod
     def find_spec(cls, name, path=None, target=None):
@@ -23,9 +22,9 @@ class LaterParts:
         from importlib.machinery import PathFinder
 
         wheel, digest = WHEELS[name]
-        if wheel not in cls.installed:
+        if wheel not in INSTALLED:
             install(wheel, digest)
-            cls.installed.add(wheel)
+            INSTALLED.add(wheel)
             PathFinder.invalidate_caches()
         # Not where the package is: a part of the standard library is beside it, not in it.
         folders = name.split(".")[:-1]

@@ -3,7 +3,15 @@
 from functools import cache
 
 import pytest
-from site_checks import SITE, alt_text_faults, dead_links, repeated_ids, visit, wire_bytes
+from site_checks import (
+    SITE,
+    alt_text_faults,
+    captions_of_nothing,
+    dead_links,
+    repeated_ids,
+    visit,
+    wire_bytes,
+)
 
 # The page at the root only leads on. A book that is not built must fail, not test nothing.
 FIRST = "content/index.html"
@@ -58,6 +66,11 @@ def test_a_page_stays_within_its_weight(visited, site, site_url, path):
 @each_page
 def test_every_image_is_described_by_a_sentence(site, path):
     assert alt_text_faults(site / path) == []
+
+
+@each_page
+def test_every_caption_of_a_cell_is_that_of_a_figure(site, path):
+    assert captions_of_nothing(site / path) == []
 
 
 @each_page

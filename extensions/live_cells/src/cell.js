@@ -31,7 +31,8 @@ export class Cell {
     this.code = input.querySelector("pre").textContent.replace(/\n$/, "");
     this.setup = box.dataset.setup ?? "";
     this.output = box.querySelector(".cell_output");
-    this.frames = [...(this.output?.querySelectorAll("figure, :not(figure) > img") ?? [])];
+    const images = this.output?.querySelectorAll("img") ?? [];
+    this.frames = [...images].map((image) => image.closest("figure") ?? image);
     this.run = run;
   }
 
