@@ -27,7 +27,6 @@ DROP = {
     ],
     "numpy": [
         r"numpy/random/_examples/",
-        r"numpy/distutils/",
         r"numpy/ma/(timer_comparison|testutils)\.py",
     ],
     "scipy": [
