@@ -48,6 +48,16 @@ SLIDERS = {
 CASES = ("blue-closes", "equal-staff", "two-patients", "forty-hospitals")
 PRESETS = {
     "paradox": {"cases": CASES},
+    # when a random intercept is complete pooling, and when no pooling
+    "pooling": {
+        "sliders": ("hospital_sd", "residual_sd", "n_patients"),
+        "against": "hospital_sd",
+        "staff": 3,
+        "hospital_sd": 0,
+        "residual_sd": 8,
+        "n_hospitals": 40,
+        "n_patients": 10,
+    },
     # what a random intercept makes of the two slopes, by the size of the hospitals
     "mixture": {
         "sliders": ("staff", "hospital_sd", "residual_sd", "n_hospitals", "n_patients"),
@@ -106,7 +116,7 @@ def explore(
 
     Parameters
     ----------
-    preset : {"paradox", "mixture", "few-hospitals"}
+    preset : {"paradox", "pooling", "mixture", "few-hospitals"}
         What the other parameters are unless they are given.
     sliders : sequence of str, optional
         The sliders to show: keys of ``SLIDERS``, all unless a preset says otherwise.

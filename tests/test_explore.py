@@ -359,7 +359,7 @@ def test_a_preset_can_be_changed_by_arguments():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"preset": "simpson"}, "There is no preset 'simpson'; choose from paradox, mixture"),
+        ({"preset": "simpson"}, "There is no preset 'simpson'; choose from paradox, pooling"),
         ({"sliders": ["seed"]}, "There is no slider 'seed'; choose from within"),
         ({"cases": ["red-closes"]}, "There is no case 'red-closes'; choose from blue-closes"),
         ({"against": "seed"}, "There is no slider 'seed'"),
