@@ -12,8 +12,13 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import statsmodels.formula.api as smf
+import test_comparison
+import test_degrees_of_freedom
+import test_explained
 import test_inference
 import test_models
+import test_prediction
 import test_profile
 import test_simulate
 
@@ -53,6 +58,24 @@ def top(with_slope=False, reml=True):
     test_profile.test_no_variance_near_by_is_more_likely(with_slope, reml)
 
 
+def spike():
+    test_comparison.test_a_random_intercept_is_tested_against_half_a_spike_at_zero(two_fits())
+
+
+def restricted():
+    test_comparison.test_by_reml_least_squares_are_given_their_restricted_likelihood(
+        BALANCED, two_fits()
+    )
+
+
+def counted():
+    test_comparison.test_the_p_value_counts_the_observed_data_too(two_fits())
+
+
+def three():
+    test_degrees_of_freedom.test_three_hospitals_leave_one_degree_of_freedom_for_a_slope_between_them()
+
+
 def fitted(test, name="P03_h3_rs"):
     """Run a test of test_models on one reference fit."""
     test((test_models.fit_case(test_models.CASES[name]), test_models.FITS[name], False))
@@ -61,6 +84,16 @@ def fitted(test, name="P03_h3_rs"):
 def slopes(test, *arguments):
     """Run a test of test_models on the comparison of slopes."""
     test(*arguments, models.compare_slopes(BALANCED).set_index(["model", "slope"]))
+
+
+def two_fits():
+    """Return the two fits that the tests of test_comparison compare."""
+    formula = "will_to_live ~ symptom_severity"
+    return {
+        "ols": smf.ols(formula, BALANCED).fit(),
+        "intercept": models.fit_mixed(formula, BALANCED, "hospital"),
+        "intercept ml": models.fit_mixed(formula, BALANCED, "hospital", reml=False),
+    }
 
 
 def large(test):
@@ -78,6 +111,16 @@ means_on_means = partial(
     slopes, test_models.test_the_between_slope_is_the_regression_of_means_on_means, BALANCED
 )
 interval = partial(test_inference.test_the_interval_equals_lme4, "P01_h3_ri")
+satterthwaite = partial(test_degrees_of_freedom.test_satterthwaite_equals_lmertest, "P03_h3_rs")
+kenward_roger = partial(test_degrees_of_freedom.test_kenward_roger_equals_pbkrtest, "P03_h3_rs")
+explained = partial(test_explained.test_both_equal_performance, "P01_h3_ri")
+modes = partial(
+    test_prediction.test_conditional_modes_and_their_standard_deviations_equal_lme4, "P01_h3_ri"
+)
+predicted = partial(
+    test_prediction.test_balanced_data_have_the_closed_form,
+    simulate_hospitals(15, 8, rng=np.random.default_rng(3))[0],
+)
 variances = partial(
     large, test_simulate.test_variances_and_icc_of_a_large_sample_are_the_implied_ones
 )
@@ -119,7 +162,7 @@ FAULTS = {
     ),
     "weight of hospitals": (
         "profile_intercept", "self.weighted(1 / (1 + ratio[:, None] * self.sizes))",
-        "self.weighted(1 / (1 + ratio[:, None]))", anova,
+        "self.weighted(1 / (1 + ratio[:, None] * np.sqrt(self.sizes)))", anova,
     ),
     "no shrinkage": (
         "profile_intercept", "/ (1 + ratio * sums.sizes[:, None])",
@@ -191,9 +234,9 @@ FAULTS = {
             simulate_hospitals(20, 10, rng=np.random.default_rng(4))[0],
         ),
     ),
-    "profile of REML": (
-        "inference", "likelihood = MixedLikelihood(result.model, reml=False)",
-        "likelihood = MixedLikelihood(result.model, reml=True)", interval,
+    "n for n - p, profile": (
+        "inference", "n = likelihood.n_obs\n", "n = likelihood.n_obs - likelihood.n_fixed\n",
+        interval,
     ),
     "quantile not halved": (
         "inference", "chi2.ppf(level, df=1) / 2", "chi2.ppf(level, df=1)", interval,
@@ -214,7 +257,53 @@ FAULTS = {
         "simulate", "error = world.sd_patient * ", "error = world.sd_patient**0.5 * ", variances,
     ),
     "slopes forget their correlation": (
-        "simulate", "np.sqrt(1 - world.correlation**2) * z1", "z1", variances,
+        "simulate", "np.sqrt(1 - world.correlation**2) * z1", "z1",
+        test_simulate.test_hospitals_own_intercepts_and_slopes_have_the_documented_spread,
+    ),
+    "sign of the adjustment": (
+        "degrees_of_freedom", "np.sqrt(squared + adjustment)", "np.sqrt(squared - adjustment)",
+        kenward_roger,
+    ),
+    "variance for its square": (
+        "degrees_of_freedom", "return np.sqrt(squared), 2 * squared**2 / variance",
+        "return np.sqrt(squared), 2 * squared / variance", satterthwaite,
+    ),
+    "hospitals not counted as coefficients": (
+        "degrees_of_freedom", "n_groups - owner.count(r)", "n_groups",
+        three,
+    ),
+    "expected for observed information": (
+        "derivatives", "quadratic - double / 2", "double / 2", satterthwaite,
+    ),
+    "ML for REML, derivatives": ("derivatives", "if likelihood.reml:", "if False:", kenward_roger),
+    "mixture not halved": (
+        "comparison", "+ chi2.sf(statistic, before + 1)) / 2",
+        "+ chi2.sf(statistic, before + 1))", spike,
+    ),
+    "ML for REML, least squares": (
+        "comparison", "divisor = len(x) - x.shape[1] if reml else len(x)", "divisor = len(x)",
+        restricted,
+    ),
+    "the observed data not counted": (
+        "comparison", "(1 + np.sum(replicates >= observed)) / (1 + n)",
+        "np.sum(replicates >= observed) / n", counted,
+    ),
+    "n for n - 1, R squared": (
+        "explained", "ddof=1", "ddof=0", explained,
+    ),
+    "unscaled variance of a prediction": (
+        "prediction", "reach, solved.phi, reach) + solved.scale * own",
+        "reach, solved.phi, reach) + own", predicted,
+    ),
+    "sign of the error of the fixed effects": (
+        "prediction", "x @ solved.to_effects - np.einsum(", "x @ solved.to_effects + np.einsum(",
+        predicted,
+    ),
+    "modes of ordinary least squares": (
+        "solved", "za[:, :, -1] - za[:, :, :-1] @ self.step", "za[:, :, -1]", modes,
+    ),
+    "unscaled covariance, solved": (
+        "solved", "own.residual_variance, own.covariance", "1.0, own.covariance", modes,
     ),
 }  # fmt: skip
 

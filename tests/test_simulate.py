@@ -91,6 +91,20 @@ def test_variances_and_icc_of_a_large_sample_are_the_implied_ones(large):
     assert between / (between + within) == pytest.approx(implied["icc"], abs=0.01)
 
 
+def test_hospitals_own_intercepts_and_slopes_have_the_documented_spread():
+    n = 200_000
+    _, hospitals = simulate_hospitals(n, 1, rng=np.random.default_rng(9))
+    staff, case_mix = hospitals["staff_quality"] - 5, hospitals["true_case_mix"] - 5
+    fixed = WORLD.intercept + WORLD.effect_staff * staff + WORLD.slope_within * case_mix
+    u0 = hospitals["true_mean"] - fixed
+    u1 = hospitals["true_slope"] - WORLD.slope_within - WORLD.cross_level * staff
+    # four standard errors of a standard deviation and of a correlation
+    assert u0.std() == pytest.approx(WORLD.sd_intercept, rel=4 * np.sqrt(1 / (2 * n)))
+    assert u1.std() == pytest.approx(WORLD.sd_slope, rel=4 * np.sqrt(1 / (2 * n)))
+    error = (1 - WORLD.correlation**2) / np.sqrt(n)
+    assert np.corrcoef(u0, u1)[0, 1] == pytest.approx(WORLD.correlation, abs=4 * error)
+
+
 @pytest.mark.parametrize(
     "change",
     [{"effect_staff": 2.0}, {"case_mix_per_staff": 0.2}, {"sd_case_mix": 1.0}, {"cut": 3.0}],
