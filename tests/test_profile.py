@@ -441,7 +441,10 @@ BAD_INPUT = {
         lambda a: a | {"y": a["groups"] * a["X"][:, 1], "slope": a["X"][:, 1]},
         "Outcome 0 of y does not vary within.*leave the slope out",
     ),
-    "one hospital": (lambda a: a | {"groups": np.zeros(24)}, "has a single group"),
+    "one hospital": (
+        lambda a: a | {"groups": np.zeros(24)},
+        "Column 'groups' has a single group",
+    ),
     "one patient a hospital": (lambda a: a | {"groups": np.arange(24)}, "one observation in each"),
     "dummies": (
         lambda a: a | {"X": np.column_stack([a["X"], np.eye(4)[a["groups"], 1:]])},

@@ -119,6 +119,40 @@ def test_closed_forms_hold_for_other_parameters(change):
     assert estimate == pytest.approx(world.implied()["between"], abs=4 * se)
 
 
+def test_every_implied_number_holds_where_no_parameter_is_one():
+    world = replace(WORLD, sd_severity=0.8, sd_slope=1.7, cross_level=1.5, effect_resilience=3.0)
+    patients, hospitals = simulate_hospitals(20_000, 20, rng=np.random.default_rng(10), world=world)
+    implied, deviations = world.implied(), centred(patients)
+    columns = ["symptom_severity", "will_to_live"]
+    x, y = (patients[name].to_numpy() for name in columns)
+    found = {
+        "within": slope(*(deviations[name] for name in columns)),
+        "between": slope(hospitals["true_case_mix"], hospitals["true_mean"]),
+        "pooled": slope(x, y),
+        "var_between": hospitals["true_mean"].var(),
+        "var_within": (deviations["will_to_live"] ** 2).mean() * 20 / 19,
+    }
+    # four times the largest relative standard error, 1.2 % of the pooled slope
+    assert found == pytest.approx({name: implied[name] for name in found}, rel=0.05)
+
+
+def test_means_of_a_large_sample_are_the_middles_of_the_scales(large):
+    patients = large[0]
+    middles = {"staff_quality": 5, "symptom_severity": 5, "resilience": 5, "will_to_live": 55}
+    assert patients.columns.tolist() == ["hospital", *middles]
+    for column, middle in middles.items():
+        # four standard errors of a mean of hospitals
+        error = patients.groupby("hospital")[column].mean().std() / np.sqrt(20_000)
+        assert patients[column].mean() == pytest.approx(middle, abs=4 * error)
+
+
+def test_patients_have_the_staff_of_their_hospital(large):
+    patients, hospitals = large
+    staff = patients.groupby("hospital")["staff_quality"].agg(["min", "max"])
+    for end in ("min", "max"):
+        np.testing.assert_array_equal(staff[end], hospitals["staff_quality"])
+
+
 def test_predictors_stay_on_their_scales_and_nothing_is_clipped(large):
     patients = large[0]
     for column in ["symptom_severity", "resilience", "staff_quality"]:
@@ -155,6 +189,11 @@ def test_unbalanced_sizes_are_respected():
     patients, hospitals = simulate_hospitals(3, [4, 1, 7], rng=np.random.default_rng(1))
     assert patients.groupby("hospital").size().tolist() == [4, 1, 7]
     assert hospitals["hospital"].tolist() == ["H01", "H02", "H03"]
+
+
+def test_one_hospital_with_one_patient_is_a_world_too():
+    patients, hospitals = simulate_hospitals(1, 1, rng=np.random.default_rng(1))
+    assert (len(patients), len(hospitals)) == (1, 1)
 
 
 @pytest.mark.parametrize(
