@@ -95,7 +95,7 @@ def test_standard_errors_of_statsmodels_differ_and_are_left_as_they_are():
     result = fit_case(case)
     ours = standard_errors(result)
     assert np.abs(result.bse_fe / ours - 1).max() > 1e-3
-    assert list(ours.index) == list(result.fe_params.index)
+    assert (list(ours.index), ours.name) == (list(result.fe_params.index), "se")
 
 
 # --- zero wrong fits on the boundary ---------------------------------------------------------
@@ -761,6 +761,15 @@ def test_two_hospitals_have_a_between_slope_without_an_interval():
     assert table.drop(index="between")[["se", "low", "high"]].notna().all(axis=None)
 
 
+def test_standard_errors_are_those_of_the_two_mixed_models(balanced, slopes):
+    mean = balanced.groupby("hospital")["symptom_severity"].transform("mean")
+    parts = balanced.assign(mean=mean, within=balanced["symptom_severity"] - mean)
+    mixture = standard_errors(fit_mixed(FORMULA, balanced, "hospital"))
+    split = standard_errors(fit_mixed("will_to_live ~ within + mean", parts, "hospital"))
+    expected = [mixture["symptom_severity"], split["within"], split["mean"]]
+    np.testing.assert_allclose(slopes["se"][2:], expected, rtol=1e-5)
+
+
 def test_one_hospital_has_no_slopes_to_compare(balanced):
     with pytest.raises(ValueError, match="'hospital' has a single group"):
         compare_slopes(balanced[balanced["hospital"] == "H01"])
@@ -801,8 +810,17 @@ def test_slopes_need_columns_that_can_stand_in_a_formula(balanced, column):
 
 
 def test_every_row_says_what_its_slope_means(slopes):
-    assert slopes["meaning"].str.contains("will_to_live per unit of symptom_severity").all()
-    assert "mixed" in slopes.loc[("random intercept", "mixture"), "meaning"]
+    per = "will_to_live per unit of symptom_severity"
+    same = f"{per}, between two patients of the same hospital"
+    assert slopes["meaning"].to_dict() == {
+        ("pooled OLS", "pooled"): f"{per}, as if there were no hospital: "
+        "within and between slopes mixed",
+        ("hospital dummies", "within"): same,
+        ("random intercept", "mixture"): f"{per}: the within and between slopes mixed, "
+        "weighted by their precision",
+        ("within-between", "within"): same,
+        ("within-between", "between"): f"{per}, between the means of two values of hospital",
+    }
 
 
 def test_slopes_count_the_rows_that_are_left_out(balanced):
