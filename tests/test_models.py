@@ -257,6 +257,23 @@ def test_the_unit_of_a_random_slope_does_not_matter(factor):
     assert result.llf == pytest.approx(plain.llf - np.log(factor), abs=1e-4)
 
 
+def test_a_predictor_of_tiny_numbers_is_as_good_as_any(patients):
+    tiny = patients.assign(symptom_severity=1e-12 * patients["symptom_severity"])
+    result = fit_mixed(FORMULA, tiny, groups="hospital")
+    plain = fit_mixed(FORMULA, patients, groups="hospital")
+    assert 1e-12 * result.fe_params.iloc[1] == pytest.approx(plain.fe_params.iloc[1], rel=1e-6)
+
+
+def test_a_component_of_zero_is_called_singular(patients):
+    wards = patients.assign(ward=np.resize(["A", "B", "C", "D"], len(patients)))
+    noise = np.random.default_rng(2).normal(size=len(patients))
+    key = [wards["hospital"], wards["ward"]]
+    means = pd.Series(noise).groupby([k.to_numpy() for k in key]).transform("mean").to_numpy()
+    wards["flat"] = noise - means + patients["staff_quality"]
+    with pytest.warns(SingularFitWarning, match="ward Var"):
+        fit_mixed("flat ~ 1", wards, "hospital", re_formula="1", vc_formula={"ward": "0 + C(ward)"})
+
+
 def test_the_data_are_not_changed(patients):
     before = patients.copy(deep=True)
     fit_mixed(FORMULA, patients, groups="hospital")
@@ -284,6 +301,8 @@ def test_a_function_of_the_caller_can_stand_in_a_formula(patients):
     result = fit_mixed("will_to_live ~ twice(symptom_severity)", patients, groups="hospital")
     plain = fit_mixed(FORMULA, patients, groups="hospital")
     assert 2 * result.fe_params.iloc[1] == pytest.approx(plain.fe_params.iloc[1], rel=1e-6)
+    slopes = fit_mixed(FORMULA, patients, groups="hospital", re_formula="0 + twice(resilience)")
+    assert slopes.model.data.exog_re_names == ["twice(resilience)"]
     assert twice(1) == 2
 
 
@@ -369,6 +388,26 @@ BAD_INPUT = {
         {},
         lambda p: p.assign(will_to_live=p["will_to_live"].astype(str)),
         "'will_to_live' does not hold numbers.*convert",
+    ),
+    "outcome that is true or false": (
+        {},
+        lambda p: p.assign(will_to_live=p["will_to_live"] > 50),
+        r"'will_to_live' does not hold numbers \(dtype bool\)",
+    ),
+    "column like no other": (
+        {"formula": "will_to_live ~ zzz"},
+        lambda p: p,
+        "no column 'zzz' .*; its columns are 'hospital', 'staff_quality', 'symptom_severity'",
+    ),
+    "outcome made infinite": (
+        {"formula": "I(1e999 * will_to_live) ~ 1"},
+        lambda p: p,
+        "makes the outcome infinite; look at",
+    ),
+    "random effect made infinite": (
+        {"re_formula": "I(1e999 * resilience)"},
+        lambda p: p,
+        "makes a random effect infinite; look at",
     ),
     "no outcome": ({"formula": "~ symptom_severity"}, lambda p: p, "has no outcome; write"),
     "broken formula": ({"formula": FORMULA + " +"}, lambda p: p, "cannot be read"),
@@ -517,8 +556,9 @@ def test_a_column_may_have_any_name_in_quotes(patients, name):
     np.testing.assert_allclose(result.fe_params, plain.fe_params, rtol=1e-9)
 
 
-def test_a_method_of_a_column_is_applied_to_the_column(patients):
-    result = fit_mixed("will_to_live ~ symptom_severity.clip(0, 4)", patients, "hospital")
+@pytest.mark.parametrize("method", ["clip(0, 4)", "clip(0).clip(None, 4)"])
+def test_a_method_of_a_column_is_applied_to_the_column(patients, method):
+    result = fit_mixed(f"will_to_live ~ symptom_severity.{method}", patients, "hospital")
     cut = patients.assign(cut=patients["symptom_severity"].clip(0, 4))
     plain = fit_mixed("will_to_live ~ cut", cut, "hospital")
     np.testing.assert_allclose(result.fe_params, plain.fe_params, rtol=1e-9)
@@ -803,10 +843,14 @@ def test_columns_that_would_overwrite_each_other_are_refused(balanced, columns):
 
 
 @pytest.mark.parametrize("column", ["class", "two words"])
-def test_slopes_need_columns_that_can_stand_in_a_formula(balanced, column):
-    renamed = balanced.rename(columns={"symptom_severity": column})
+@pytest.mark.parametrize(
+    ("role", "own"),
+    [("predictor", "symptom_severity"), ("outcome", "will_to_live"), ("group", "hospital")],
+)
+def test_slopes_need_columns_that_can_stand_in_a_formula(balanced, column, role, own):
+    renamed = balanced.rename(columns={own: column})
     with pytest.raises(ValueError, match=f"Column '{column}' cannot stand in a formula"):
-        compare_slopes(renamed, predictor=column)
+        compare_slopes(renamed, **{role: column})
 
 
 def test_every_row_says_what_its_slope_means(slopes):
