@@ -224,7 +224,7 @@ def test_variance_components_of_other_columns_are_not_the_same(patients, kind):
         nurse=np.resize(["A", "B", "C", "D", "A"], len(patients)),
     )
     one, other = {
-        "slopes": ("0 + resilience", "0 + symptom_severity"),
+        "slopes": ("0 + resilience", "0 + I(resilience + 1)"),
         "wards": ("0 + C(ward)", "0 + C(nurse)"),
     }[kind]
     with warnings.catch_warnings():

@@ -134,6 +134,7 @@ def test_every_implied_number_holds_where_no_parameter_is_one():
     }
     # four times the largest relative standard error, 1.2 % of the pooled slope
     assert found == pytest.approx({name: implied[name] for name in found}, rel=0.05)
+    assert found["var_within"] == pytest.approx(implied["var_within"], rel=0.01)  # error 0.2 %
 
 
 def test_means_of_a_large_sample_are_the_middles_of_the_scales(large):
