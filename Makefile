@@ -1,4 +1,4 @@
-# site · test · lint · live · serve · reference · bench · lock · sphinx-9 · clean: each one line of thought.
+# site · test · lint · live · serve · reference · bench · lock · sphinx-9 · clean · mutation: each one line of thought.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -7,7 +7,7 @@ export SOURCE_DATE_EPOCH := $(shell git log -1 --format=%ct 2>/dev/null || echo 
 # One formula engine, so that the same formula makes the same design everywhere.
 export SM_FORMULA_ENGINE := patsy
 
-.PHONY: site test lint live serve reference bench lock sphinx-9 clean
+.PHONY: site test lint live serve reference bench lock sphinx-9 clean mutation
 
 site: .venv/installed  ## execute and build the whole book
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -34,6 +34,10 @@ reference: .venv/installed  ## store what every page says now, for the tests to 
 bench: .venv/installed  ## measure profile_reml against other packages, lme4 among them if R has it
 	$(BIN)/pip install --quiet --editable ".[bench]"
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 RAYON_NUM_THREADS=1 $(BIN)/python bench/bench.py
+
+mutation: .venv/installed  ## spoil a module line by line: do the tests notice? make mutation MODULE=sums
+	$(BIN)/pip install --quiet mutmut==3.8.1
+	OPENBLAS_NUM_THREADS=1 $(BIN)/mutmut run --max-children 2 "multilevel.$(MODULE).*" && $(BIN)/mutmut results
 
 lock:  ## compile requirements.txt from pyproject.toml for Python 3.11 to 3.13
 	$(PYTHON) -m venv .venv && $(BIN)/pip install --quiet uv

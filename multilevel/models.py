@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 
-def fit_mixed(
+def fit_mixed(  # pragma: no mutate block, since it looks at its caller's frame
     formula: str,
     data: pd.DataFrame,
     groups: str,
