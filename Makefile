@@ -1,4 +1,4 @@
-# site · test · lint · live · serve · reference · bench · lock · sphinx-9 · clean · mutation: each one line of thought.
+# site · test · lint · live · serve · reference · bench · lock · sphinx-9 · clean · mutation · assignments · grade · exam: each one line of thought.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -7,7 +7,7 @@ export SOURCE_DATE_EPOCH := $(shell git log -1 --format=%ct 2>/dev/null || echo 
 # One formula engine, so that the same formula makes the same design everywhere.
 export SM_FORMULA_ENGINE := patsy
 
-.PHONY: site test lint live serve reference bench lock sphinx-9 clean mutation
+.PHONY: site test lint live serve reference bench lock sphinx-9 clean mutation assignment-pages assignments grade exam
 
 site: .venv/installed  ## execute and build the whole book
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -31,6 +31,20 @@ serve: site  ## preview at http://localhost:8000
 reference: .venv/installed  ## store what every page says now, for the tests to compare with
 	$(BIN)/python tests/pages.py
 
+assignment-pages: .venv/installed  ## write the students' side of every assignment into the book
+	$(BIN)/python -m assessment.pages
+
+export OVERLAY  # a folder with private assignments, instead of those of the repository
+CLASS ?= assessment/example_class.csv
+assignments: site  ## a zip of each chapter for who teaches it; CLASS=ids.csv names the students
+	$(BIN)/python -m assessment.release $(CLASS) $(CHAPTER)
+
+grade: .venv/installed  ## CHAPTER=03-icc SUBMISSIONS=folder CLASS=ids.csv: writes folder/grades.csv
+	$(BIN)/python -m assessment.grade $(CHAPTER) $(SUBMISSIONS) $(CLASS)
+
+exam: .venv/installed  ## the exam bank as QTI, as Moodle XML and on paper, with keys, in _build/exam
+	$(BIN)/python -m assessment.quiz assessment/exam _build/exam
+
 bench: .venv/installed  ## measure profile_reml against other packages, lme4 among them if R has it
 	$(BIN)/pip install --quiet --editable ".[bench]"
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 RAYON_NUM_THREADS=1 $(BIN)/python bench/bench.py
@@ -41,7 +55,7 @@ mutation: .venv/installed  ## spoil a module line by line: do the tests notice? 
 
 lock:  ## compile requirements.txt from pyproject.toml for Python 3.11 to 3.13
 	$(PYTHON) -m venv .venv && $(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra book --extra test --extra live --extra lint --universal --python-version 3.11 --no-emit-index-url --output-file requirements.txt --upgrade --custom-compile-command "make lock"
+	$(BIN)/uv pip compile pyproject.toml --extra book --extra test --extra live --extra assessment --extra lint --universal --python-version 3.11 --no-emit-index-url --output-file requirements.txt --upgrade --custom-compile-command "make lock"
 
 # Jupyter Book 1 freezes Sphinx at version 7. The same sources must also build without it.
 NOT_IN_SPHINX_9 := {'jupyter_book', 'sphinx_thebe', 'sphinx_comments', 'sphinx_jupyterbook_latex', 'sphinx_multitoc_numbering'}

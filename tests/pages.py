@@ -81,7 +81,7 @@ def store_references(root: Path = ROOT, names: list[str] | None = None) -> None:
     root : Path
         The book.
     names : list of str, optional
-        File names without suffix; all pages if left out.
+        Paths below content/, without suffix; all pages if left out.
 
     Raises
     ------
@@ -90,7 +90,8 @@ def store_references(root: Path = ROOT, names: list[str] | None = None) -> None:
     nbclient.exceptions.CellExecutionError
         If a cell fails; then nothing of that page is stored.
     """
-    pages = {page.stem: page for page in code_pages(root)}
+    content = root / "content"
+    pages = {p.relative_to(content).with_suffix("").as_posix(): p for p in code_pages(root)}
     if unknown := set(names or []) - set(pages):
         raise ValueError(f"No page with code is called {unknown}; there are {sorted(pages)}.")
     for name in names or pages:

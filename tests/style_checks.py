@@ -18,6 +18,7 @@ ALLOWED_NUMBERS = [
     r"\b0(?:–| to )(?:10?0?)\b",  # the ends of a scale
     r"\bObjectives? \d(?:(?:, | and )\d)*\b",
     r"\b\d+ minutes\b",
+    r"^Exercise \d+: .+ \(\d+ points?\)$",  # of an assignment
     r"\b(?:90|95|99) %",  # confidence
     r"\b(?:[Ii]n|[Ss]ince|[Uu]ntil) (?:19|20)\d\d\b|\((?:19|20)\d\d\)",  # years
     r"\b(?:[Cc]hapter|Table|Figure)s? \d+\b(?:(?:, | and | to |–)\d+)*",
@@ -84,8 +85,10 @@ def _glossary_entries(page: Page) -> list[tuple[list[str], str]]:
 
 
 def load_pages(root: Path) -> list[Page]:
-    """Return every page of the book with what its checks must know."""
-    texts = {path: path.read_text(encoding="utf-8") for path in toc_pages(root) if path.exists()}
+    """Return every page and every assignment's source with what its checks must know."""
+    paths = [path for path in toc_pages(root) if path.exists()]
+    paths += sorted((root / "assignments").glob("*.md"))  # solutions and rubrics are read too
+    texts = {path: path.read_text(encoding="utf-8") for path in paths}
     bibliography = (root / "references.bib").read_text(encoding="utf-8")
     glossaries = [_glossary_entries(Page("", text)) for text in texts.values()]
     terms = [term for entries in glossaries for names, _ in entries for term in names]

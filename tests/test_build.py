@@ -112,6 +112,7 @@ def test_a_sound_page_is_built(toy):
             "There is no preset 'nowhere'",
         ),
         ("\n(here)=", "\n```{explorable} paradox\n```\n(here)=", "one paragraph of caption"),
+        ("\n(here)=", "\n```{self-check} nowhere\n```\n(here)=", "nowhere.yml"),
     ],
     ids=[
         "a failing cell",
@@ -121,6 +122,7 @@ def test_a_sound_page_is_built(toy):
         "a lost number",
         "an unknown explorable",
         "an explorable without a caption",
+        "a self-check without questions",
     ],
 )
 def test_a_planted_fault_turns_the_build_red(toy, sound, fault, message):

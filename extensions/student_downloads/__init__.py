@@ -2,7 +2,8 @@
 
 Cells tagged `remove-cell` (numbers for the prose, assertions, hidden tests) are cut from the
 notebook and from the Markdown. What the prose takes from them is written out, and what a cell below
-needs of them is kept. An explorable becomes the cell that shows it, with its caption below.
+needs of them is kept. An explorable becomes the cell that shows it, with its caption below, and a
+self-check the list of its questions.
 """
 
 import ast
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+import self_checks
 from explorable import as_code
 from live_cells.hidden import needed
 from nbformat.v4 import new_code_cell, new_markdown_cell
@@ -73,7 +75,7 @@ def student_notebook(notebook, values):
     for position, cell in enumerate(cells):
         cell["id"] = f"cell-{position:03d}"
         if cell.cell_type == "markdown":
-            cell.source = write_out(cell.source, values)
+            cell.source = self_checks.write_out(write_out(cell.source, values))
     notebook.cells = cells
     return notebook
 

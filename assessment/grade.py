@@ -1,0 +1,115 @@
+"""Grade a folder of submissions.
+
+``python -m assessment.grade NAME FOLDER CLASS.csv`` writes ``FOLDER/grades.csv``. A submission
+belongs to the student whose id is in the name of its file or folder, whatever it says itself.
+Its code runs in a process of its own (`assessment.collect`); only the answers, numbers and texts,
+go on to otter, so that no code of a student can reach a test.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from zipfile import ZipFile
+
+import pandas as pd
+import psutil
+from nbformat.v4 import new_code_cell
+
+from assessment.classes import read_class
+from assessment.collect import PLAIN
+from assessment.notebooks import notebook
+from assessment.release import OUT, tool, write_notebook
+from assessment.source import ROOT, SOURCES, read
+
+SECONDS = 180
+"""How long a submission may run."""
+
+
+def owner(path: Path, ids: list[str]) -> str | None:
+    """Return the one id that the end of a path names; None if it names none, or several."""
+    words = {word.lower() for word in re.split(r"[^\w-]|_", f"{path.parent.name}/{path.stem}")}
+    named = [student for student in ids if student.lower() in words]
+    return named[0] if len(named) == 1 else None
+
+
+def answers_of(submission: Path, student: str, seconds: int) -> tuple[dict, bool]:
+    """Run a submission; return its plain values by name, and whether it came to its end."""
+    with TemporaryDirectory() as folder:
+        answers = Path(folder, "answers.json")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "assessment.collect", submission.resolve(), answers],
+            cwd=folder,
+            env=os.environ
+            | {"GRADED_STUDENT": student, "MPLBACKEND": "agg", "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            ended = process.wait(seconds) == 0
+        except subprocess.TimeoutExpired:
+            ended = False
+            for started in [*psutil.Process(process.pid).children(recursive=True), process]:
+                started.kill()
+            process.wait()
+        try:
+            return json.loads(answers.read_text(encoding="utf-8")), ended
+        except (OSError, ValueError):
+            return {}, ended
+
+
+def otter_scores(answers: dict, student: str, autograder: Path) -> dict[str, float]:
+    """Return otter's score of each exercise for answers."""
+    values = answers | {"STUDENT": student}
+    given = [f"{name} = {value!r}" for name, value in values.items() if type(value) in PLAIN]
+    with TemporaryDirectory() as folder:
+        write_notebook(notebook(map(new_code_cell, given)), Path(folder, "answers.ipynb"))
+        arguments = ["-a", str(autograder), "-o", folder, "--no-logo", "answers.ipynb"]
+        tool("otter", "run", *arguments, folder=Path(folder))
+        results = json.loads(Path(folder, "results.json").read_text(encoding="utf-8"))
+    return {test["name"]: test["score"] for test in results["tests"] if "score" in test}
+
+
+def grade(
+    submission: Path, ids: list[str], names: list[str], autograder: Path, seconds: int
+) -> dict[str, object]:
+    """Return the row of a submission in the table of grades; ``names`` are those of answers."""
+    row = {"id": "", "file": submission.name, "score": 0.0, "note": ""}
+    if (student := owner(submission, ids)) is None:
+        return row | {"note": "no id of the class, or several, in the name of the file"}
+    values, ended = answers_of(submission, student, seconds)
+    notes = [] if ended else [f"did not come to its end in {seconds} seconds"]
+    if str(said := values.get("STUDENT")).strip().lower() != student.lower():
+        notes.append(f"STUDENT is {said!r}")
+    answers = {name: values[name] for name in names if name in values}
+    exercises = otter_scores(answers, student, autograder)
+    total = sum(exercises.values())
+    return row | {"id": student, "score": total, "note": "; ".join(notes)} | exercises
+
+
+def main(name: str, folder: Path, class_list: Path, seconds: int = SECONDS) -> Path:
+    """Grade every notebook in a folder, and write the table of grades there."""
+    ids, names = read_class(class_list), read(SOURCES / f"{name}.md").answers
+    submissions = sorted(folder.rglob("*.ipynb"))
+    with TemporaryDirectory() as temporary:
+        with ZipFile(OUT / f"{name}.zip") as bundle:
+            autograder = Path(bundle.extract(f"{name}/otter/autograder.zip", temporary))
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            work = partial(grade, ids=ids, names=names, autograder=autograder, seconds=seconds)
+            rows = list(pool.map(work, submissions))
+    handed_in = {row["id"] for row in rows}
+    rows += [{"id": i, "score": 0.0, "note": "nothing"} for i in ids if i not in handed_in]
+    pd.DataFrame(rows).sort_values("id", kind="stable").to_csv(folder / "grades.csv", index=False)
+    return folder / "grades.csv"
+
+
+if __name__ == "__main__":
+    print(main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])))
