@@ -18,12 +18,14 @@ _PARSER = create_md_parser(MdParserConfig(enable_extensions=_EXTENSIONS), Render
 _VERBATIM = {"code-cell", "code-block", "code", "literalinclude", "math", "raw", "bibliography"}
 # Directives whose argument is a name, not a title that a reader sees.
 _NAMED = _VERBATIM | {
+    "chapter-figure",
     "explorable",
     "figure",
     "image",
     "solution-start",
     "solution-end",
     "include",
+    "notes",
     "toctree",
 }
 
