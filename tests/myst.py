@@ -25,6 +25,7 @@ _NAMED = _VERBATIM | {
     "solution-start",
     "solution-end",
     "include",
+    "materials",
     "notes",
     "toctree",
 }
