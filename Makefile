@@ -11,6 +11,7 @@ export SM_FORMULA_ENGINE := patsy
 
 site: .venv/installed  ## execute and build the whole book
 	$(BIN)/jupyter-book build . -W -n --keep-going
+	$(BIN)/sphinx-build -b revealjs -W -n -E -q -d _build/.slides slides _build/html/slides
 	@echo "The book is in _build/html/index.html: open it in a browser, or run 'make serve'."
 
 test: site  ## every test, the pages' own included, and the live pages' if 'make live' has made them

@@ -227,6 +227,11 @@ def test_a_cell_that_shows_a_wrong_fit_says_so_by_its_tag():
     assert problems_of("check_cells", cell(wrong))
 
 
+def test_a_number_of_another_page_is_left_to_the_build():
+    text = f"{SOUND}\nIt falls by {{glue:text}}`../02-toy::fall:s`.\n"
+    assert problems_of("check_glue", text) == []
+
+
 def test_a_complaint_names_the_line_of_its_fault():
     text = SOUND.replace("Draw it.", "Draw it.\nDraw 7.")
     line = text.splitlines().index("Draw 7.") + 1
