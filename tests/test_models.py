@@ -592,6 +592,15 @@ def test_rows_that_are_left_out_are_counted(patients):
     assert dropped.llf == fit_mixed(FORMULA, patients.iloc[5:], groups="hospital").llf
 
 
+def test_warnings_point_to_the_line_that_asked_for_the_fit(patients):
+    holes = _with(patients, "symptom_severity", np.nan)
+    flat = holes.assign(will_to_live=np.random.default_rng(2).normal(50, 6, len(holes)))
+    with pytest.warns() as said:
+        fit_mixed(FORMULA, flat, groups="hospital", missing="drop")
+    assert {warning.category for warning in said} == {MissingRowsWarning, SingularFitWarning}
+    assert {warning.filename for warning in said} == {__file__}
+
+
 def test_a_hole_in_a_column_that_is_not_used_is_no_matter(patients):
     holes = _with(patients, "resilience", np.nan)
     assert fit_mixed(FORMULA, holes, groups="hospital").nobs == 96
