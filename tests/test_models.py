@@ -241,7 +241,12 @@ def test_the_verdict_of_singularity_has_no_unit(patients, factor):
     flat = patients.assign(
         will_to_live=factor * np.random.default_rng(2).normal(50, 6, len(patients))
     )
-    with pytest.warns(SingularFitWarning, match="hospital Var"):
+    said = (
+        r"^Singular fit of 'will_to_live': a variance of the random effects \(hospital Var\) is "
+        r"estimated at zero, or a correlation at -1 or 1\. The data cannot tell it from zero.* "
+        r"leave that random effect out\.$"
+    )
+    with pytest.warns(SingularFitWarning, match=said):
         fit_mixed(FORMULA, flat, groups="hospital")
 
 
@@ -589,6 +594,15 @@ def test_rows_that_are_left_out_are_counted(patients):
         dropped = fit_mixed(FORMULA, holes, groups="hospital", missing="drop")
     assert dropped.nobs == 91
     assert dropped.llf == fit_mixed(FORMULA, patients.iloc[5:], groups="hospital").llf
+
+
+def test_warnings_point_to_the_line_that_asked_for_the_fit(patients):
+    holes = _with(patients, "symptom_severity", np.nan)
+    flat = holes.assign(will_to_live=np.random.default_rng(2).normal(50, 6, len(holes)))
+    with pytest.warns() as said:
+        fit_mixed(FORMULA, flat, groups="hospital", missing="drop")
+    assert {warning.category for warning in said} == {MissingRowsWarning, SingularFitWarning}
+    assert {warning.filename for warning in said} == {__file__}
 
 
 def test_a_hole_in_a_column_that_is_not_used_is_no_matter(patients):
