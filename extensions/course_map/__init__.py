@@ -22,6 +22,10 @@ MARK = '<label><input type="checkbox" data-chapter="{}"> {}</label>'
 class CourseMap(SphinxDirective):
     """The chapters with their minutes, what each builds on, and a box to mark it as read."""
 
+    def mark(self, chapter):
+        which = f'<span class="visually-hidden"> chapter {chapter.number}</span>'
+        return MARK.format(chapter.docname, f"read{which}")
+
     def run(self):
         try:
             chapters = chapters_of(self.env)
@@ -31,7 +35,7 @@ class CourseMap(SphinxDirective):
         items = [
             f'<li data-minutes="{chapter.reading + chapter.exercises}">'
             f'<a href="{uri(self.env.docname, chapter.docname)}">{escape(chapter.title)}</a>'
-            f'<span class="mark" hidden>{MARK.format(chapter.docname, "read")}</span><br>'
+            f'<span class="mark" hidden>{self.mark(chapter)}</span><br>'
             f"{chapter.minutes}; builds on {listed(chapter.needs)}</li>"
             for chapter in chapters
         ]

@@ -19,7 +19,7 @@ def page(browser, site_url):
 
 
 def test_a_mark_on_the_map_is_kept_and_stands_at_the_end_of_the_chapter(page, site_url):
-    page.get_by_role("checkbox", name="read").first.check()
+    page.get_by_role("checkbox", name="read chapter 1", exact=True).check()
     assert page.get_by_role("status").inner_text().startswith("1 of ")
     page.goto(f"{site_url}{FIRST}.html")
     assert page.get_by_role("checkbox", name="I have read this chapter").is_checked()
@@ -34,7 +34,7 @@ def test_a_mark_at_the_end_of_a_chapter_stands_on_the_map(page, site_url):
 
 
 def test_all_marks_can_be_forgotten(page):
-    page.get_by_role("checkbox", name="read").first.check()
+    page.get_by_role("checkbox", name="read chapter 1", exact=True).check()
     page.get_by_role("button", name="Forget all marks").click()
     page.reload()
     assert page.locator("input[data-chapter]:checked").count() == 0
@@ -49,7 +49,7 @@ def test_where_storage_is_forbidden_marks_last_until_the_page_is_left(browser, s
     )
     page = context.new_page()
     page.goto(site_url + MAP)
-    page.get_by_role("checkbox", name="read").first.check()
+    page.get_by_role("checkbox", name="read chapter 1", exact=True).check()
     said = page.get_by_role("status").inner_text()
     assert said.startswith("1 of ") and "keeps nothing" in said
     context.close()
