@@ -24,6 +24,7 @@ _NAMED = _VERBATIM | {
     "solution-start",
     "solution-end",
     "include",
+    "self-check",
     "toctree",
 }
 
