@@ -300,8 +300,8 @@ def note(js, **values):
     return js.ask(f"note({made}, truth(setup, {values}), {values})")
 
 
-def test_an_icc_above_that_of_the_sliders_is_explained(js):
-    assert "ICC is 0.95, although the sliders make one of 0.36" in note(js)
+def test_an_icc_above_the_true_one_is_explained(js):
+    assert "ICC is 0.95, the true one 0.36: its hospital SD swallows" in note(js)
     assert "swallows" not in note(js, staff=0)
 
 
