@@ -171,7 +171,7 @@ def bootstrap_hospital_sd(
     Outcomes are drawn from the fitted model and it is fitted to each again, by REML or ML as
     before. The interval holds the middle of the replicates (percentiles), like lme4's
     ``confint(method = "boot")``. With few hospitals it is too narrow and too low: in the studies
-    of :func:`hospital_sd_interval` it held the true value in 77 % with three, in 90 % with ten.
+    of :func:`hospital_sd_interval` it held the true value in 76 % with three, in 90 % with ten.
 
     Parameters
     ----------
