@@ -273,6 +273,27 @@ def check_cells(page: Page) -> list[str]:
     return complaints
 
 
+def check_names(page: Page) -> list[str]:
+    """A reader who types the page along meets no name that only a removed cell makes."""
+    seen, removed, complaints = set(), set(), []
+    for cell in page.cells:
+        nodes = list(ast.walk(_tree(cell)))
+        names = [node for node in nodes if isinstance(node, ast.Name)]
+        made = {name.id for name in names if isinstance(name.ctx, ast.Store)}
+        made |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+        made |= {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+        made |= {a.asname or a.name.split(".")[0] for a in nodes if isinstance(a, ast.alias)}
+        if "remove-cell" in (cell.options.get("tags") or []):
+            removed |= made
+            continue
+        complaints += [
+            _at(page, cell.line, f"{name} is made in a removed cell only")
+            for name in sorted({name.id for name in names} & removed - seen - made)
+        ]
+        seen |= made
+    return complaints
+
+
 def check_terms(page: Page) -> list[str]:
     """Terms are defined in the glossary, and a chapter links three or more."""
     linked = {}

@@ -290,6 +290,17 @@ def test_forty_hospitals_keep_the_paradox_and_inform_about_hospitals(case):
     assert after["share"] < before["share"]
 
 
+def test_the_mixture_moves_as_chapter_5_says(js):
+    def slope(**values):
+        values = json.dumps(BOOK | {"n_hospitals": 40} | values)
+        return js.ask(f"fitAll(simulate(draws, setup.world.intercept, {values})).partial.slope")
+
+    start, small = slope(), slope(n_patients=2)
+    assert abs(small) < abs(start) / 2
+    assert small - 1 < slope(n_patients=2, hospital_sd=10) < small - 0.5  # towards within
+    assert slope(n_patients=2, residual_sd=10, staff=12) > 0
+
+
 def test_every_case_that_python_offers_is_told(js):
     assert tuple(js.ask("Object.keys(CASES)")) == CASES
 
@@ -300,8 +311,8 @@ def note(js, **values):
     return js.ask(f"note({made}, truth(setup, {values}), {values})")
 
 
-def test_an_icc_above_that_of_the_sliders_is_explained(js):
-    assert "ICC is 0.95, although the sliders make one of 0.36" in note(js)
+def test_an_icc_above_the_true_one_is_explained(js):
+    assert "ICC is 0.95, the true one 0.36: its hospital SD swallows" in note(js)
     assert "swallows" not in note(js, staff=0)
 
 
