@@ -42,8 +42,8 @@ export function cellTexts({ pooled, partial, split, hospitals }, real) {
   };
 }
 
-export function sliderText(name, step, value) {
-  return step === 1 ? String(value) : points(value, name === "within" ? "+" : "");
+export function sliderText({ low, step }, value) {
+  return step === 1 ? String(value) : points(value, low < 0 ? "+" : "");
 }
 
 export function verdict({ pooled, split }) {
