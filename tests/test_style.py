@@ -229,7 +229,7 @@ def test_a_cell_that_shows_a_wrong_fit_says_so_by_its_tag():
 
 
 def test_a_number_of_another_page_is_left_to_the_build():
-    text = f"{SOUND}\nIt falls by {{glue:text}}`../02-toy::fall:s`.\n"
+    text = f"{SOUND}\nIt falls by {{glue:text}}`../02-toy.md::fall:s`.\n"
     assert problems_of("check_glue", text) == []
 
 
