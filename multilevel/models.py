@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 
-def fit_mixed(  # pragma: no mutate block, since it looks at its caller's frame
+def fit_mixed(
     formula: str,
     data: pd.DataFrame,
     groups: str,
@@ -46,7 +46,7 @@ def fit_mixed(  # pragma: no mutate block, since it looks at its caller's frame
     vc_formula: Mapping[str, str] | None = None,
     reml: bool = True,
     missing: str = "raise",
-) -> MixedLMResultsWrapper:
+) -> MixedLMResultsWrapper:  # pragma: no mutate block, since it looks at its caller's frame
     """Fit a linear mixed model with statsmodels' ``MixedLM``, and check the fit.
 
     It is ``smf.mixedlm(formula, data, groups=...).fit()`` with other optimisers (never L-BFGS,
