@@ -5,14 +5,10 @@ import re
 import pytest
 from course_map.chapters import listed, read_chapter, steps
 from myst import Page
-from pages import ROOT, toc_pages
+from pages import ROOT, chapters
 from test_slides import DECKS, minutes_of
 
-CHAPTERS = {
-    page.stem: page.read_text(encoding="utf-8")
-    for page in toc_pages()
-    if re.match(r"\d\d-", page.name)
-}
+CHAPTERS = {page.stem: page.read_text(encoding="utf-8") for page in chapters()}
 INSTRUCTOR = {
     path.stem: path.read_text(encoding="utf-8") for path in ROOT.glob("content/instructor/*.md")
 }

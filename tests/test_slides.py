@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import style_checks
 from myst import Page
-from pages import ROOT, toc_pages
+from pages import ROOT, chapters
 from test_build import SLIDES, build
 
-CHAPTERS = {page.stem for page in toc_pages() if re.match(r"\d\d-", page.name)}
+CHAPTERS = {page.stem for page in chapters()}
 DECKS = {path.stem: path.read_text(encoding="utf-8") for path in ROOT.glob("slides/[0-9]*.md")}
 each_deck = pytest.mark.parametrize("chapter", sorted(CHAPTERS | set(DECKS)))
 
