@@ -35,7 +35,7 @@ export function ellipseNote(values) {
   const where = Math.abs(at) > PATIENTS ? ", where there are no patients" : "";
   return (
     `Hospitals differ least at ${points(at)} points from the average patient${where} ` +
-    `(SD ${points(sd, "")}). With the zero there the correlation is 0.`
+    `(SD ${points(sd, "")}).`
   );
 }
 

@@ -351,14 +351,15 @@ def in_notebook(browser):
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_notebook_shows_the_figure_in_a_frame_of_its_own(in_notebook, preset):
     page, frame = in_notebook(explore(preset)._repr_html_())
-    slopes = frame.locator('[data-cell="within.slope"]')
-    assert slopes.inner_text().startswith("−")
+    cell, text = ("average.sd", "3.00") if preset == "ellipse" else ("within.slope", "−")
+    assert frame.locator(f'[data-cell="{cell}"]').inner_text().startswith(text)
     height = frame.locator("html").evaluate("html => html.scrollHeight")
     page.wait_for_function(
         "height => Math.abs(document.querySelector('iframe').clientHeight - height) <= 20",
         arg=height,
     )
-    assert frame.locator("canvas").count() == 1 + bool(PRESETS[preset].get("against"))
+    two = preset == "ellipse" or "against" in PRESETS[preset]
+    assert frame.locator("canvas").count() == 1 + two
     assert frame.get_by_role("button", name="Copy link to these values").count() == 0
 
 
