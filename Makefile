@@ -1,4 +1,4 @@
-# site · test · lint · live · test-live · serve · reference · assignments · grade · exam · bench · lock · sphinx-9 · clean: each one line of thought.
+# site · test · lint · live · serve · reference · bench · lock · sphinx-9 · clean · mutation · assignments · grade · exam: each one line of thought.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -7,17 +7,15 @@ export SOURCE_DATE_EPOCH := $(shell git log -1 --format=%ct 2>/dev/null || echo 
 # One formula engine, so that the same formula makes the same design everywhere.
 export SM_FORMULA_ENGINE := patsy
 
-.PHONY: site test lint live test-live serve reference assignment-pages assignments grade exam bench lock sphinx-9 clean
+.PHONY: site test lint live serve reference bench lock sphinx-9 clean mutation assignment-pages assignments grade exam
 
 site: .venv/installed  ## execute and build the whole book
 	$(BIN)/jupyter-book build . -W -n --keep-going
+	$(BIN)/sphinx-build -b revealjs -W -n -E -q -d _build/.slides slides _build/html/slides
 	@echo "The book is in _build/html/index.html: open it in a browser, or run 'make serve'."
 
-test: site  ## every test, the pages' own included
+test: site  ## every test, the pages' own included, and the live pages' if 'make live' has made them
 	$(BIN)/pytest
-
-test-live: live site  ## every chapter in a browser, with what 'make live' has made
-	$(BIN)/pytest tests/e2e/in_browser
 
 lint: .venv/installed  ## style and spelling of code and prose
 	$(BIN)/ruff check .
@@ -52,6 +50,10 @@ bench: .venv/installed  ## measure profile_reml against other packages, lme4 amo
 	$(BIN)/pip install --quiet --editable ".[bench]"
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 RAYON_NUM_THREADS=1 $(BIN)/python bench/bench.py
 
+mutation: .venv/installed  ## spoil a module line by line: do the tests notice? make mutation MODULE=sums
+	$(BIN)/pip install --quiet mutmut==3.8.1
+	OPENBLAS_NUM_THREADS=1 $(BIN)/mutmut run --max-children 2 "multilevel.$(MODULE).*" && $(BIN)/mutmut results
+
 lock:  ## compile requirements.txt from pyproject.toml for Python 3.11 to 3.13
 	$(PYTHON) -m venv .venv && $(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra book --extra test --extra live --extra assessment --extra lint --universal --python-version 3.11 --no-emit-index-url --output-file requirements.txt --upgrade --custom-compile-command "make lock"
@@ -71,7 +73,7 @@ sphinx-9: .venv/installed  ## build the same sources with the newest Sphinx and 
 	PYTHONPATH=extensions $(S9)/venv/bin/sphinx-build -W -n --keep-going -c $(S9) . $(S9)/html
 
 clean:  ## remove everything that is made
-	rm -rf _build _nbval .venv extensions/live_cells/node_modules
+	rm -rf _build _nbval .venv .live/build .live/site extensions/live_cells/node_modules
 
 .venv/installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -1,6 +1,7 @@
 """What each student should answer, and whether the hidden tests tell right from wrong.
 
-``python -m assessment.answers [N]`` tries every assignment with N ids (1,000 unless told).
+``python -m assessment.answers [N [NAME...]]`` tries N ids (1,000 unless told) with every assignment,
+or with those that are named.
 """
 
 from __future__ import annotations
@@ -94,11 +95,14 @@ def _misjudged(exercise: Exercise, names: dict) -> list[str]:
 
 
 if __name__ == "__main__":
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    number, *named = sys.argv[1:] or [1000]
+    number = int(number)
     ids = [f"S{number}" for number in range(number)]
     found = []
     with ProcessPoolExecutor() as pool:
         for path in sources():
+            if named and path.stem not in named:
+                continue
             for said in pool.map(partial(complaints, read(path)), ids, chunksize=10):
                 found += said
     print(*found, sep="\n")

@@ -28,11 +28,14 @@ def likelihood_ratio_test(smaller: Fit, larger: MixedLMResultsWrapper) -> pd.Ser
     """Test a model against a larger one that contains it, by twice the log-likelihood ratio.
 
     Fixed effects are tested against χ² with as many degrees of freedom as there are more of them.
-    That is an approximation for many hospitals; :func:`bootstrap_lrt` makes
-    none. A variance of zero lies on the boundary of what is possible, so its null distribution
-    is a mixture: ½χ²(k) + ½χ²(k+1) for one random effect more, correlated with the k that were
-    there. χ²(0) is a spike at 0. Where the mixture is not known, the p-value is that of the full
-    number of parameters, which is too large.
+    That is an approximation for many hospitals: with a standard deviation of 3 between them, 6
+    within and 30 patients in each, it rejected a true null in 27 % of simulated studies with three
+    hospitals, in 15 % with five, 9 % with ten. A variance of zero lies on the boundary of what is
+    possible, so its null distribution is a mixture: ½χ²(k) + ½χ²(k+1) for one random effect more,
+    correlated with the k that were there. χ²(0) is a spike at 0. That too is for many hospitals,
+    and supposes that all *other* variances are above zero: without a variance of intercepts, the
+    test of a slope at 5 % rejected 2 %. Where the mixture is not known, the p-value is that of the
+    full number of parameters, which is too large.
 
     Parameters
     ----------
@@ -116,7 +119,9 @@ def bootstrap_lrt(
     """Test as :func:`likelihood_ratio_test`, with the null distribution from simulated data.
 
     Outcomes are drawn from the smaller model as it was fitted, and both models are fitted to
-    each. That needs no large number of hospitals, and no theory of the boundary.
+    each. That needs far fewer hospitals, and no theory of the boundary; but it draws from estimated
+    variances: in the studies of :func:`likelihood_ratio_test` it rejected a true null in 9 %
+    instead of 5 with three hospitals, in 6.5 % with five.
 
     Parameters
     ----------

@@ -26,9 +26,11 @@ def fixed_effects_table(
         - Satterthwaite matches the mean and variance of each squared standard error with those of
           a χ² distribution. A variance that is estimated at zero is taken as known to be
           zero, as lmerTest does: then a coefficient of hospitals is given the degrees of freedom
-          of patients, which are far too many.
+          of patients, which are far too many. So it can be with a correlation of ±1.
         - Kenward-Roger (REML fits only) also widens the standard errors for not knowing the
-          variances. It still counts hospitals when a variance is estimated at zero.
+          variances. With hospitals of equal size it still counts them when the variance of a
+          random intercept is estimated at zero; with unequal ones it may then give a fraction of
+          one, or far more than there are hospitals, as pbkrtest does. Use between-within there.
         - Between-within counts: J minus the coefficients of hospitals (the intercept among them)
           for each of those, N - J minus the coefficients of patients for the others. A coefficient
           with a random slope has J minus 1, and minus its interactions with columns of

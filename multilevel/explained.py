@@ -17,7 +17,8 @@ def r_squared(result: MixedLMResultsWrapper) -> pd.Series:
         conditional = (σ_f² + σ_u²) / (σ_f² + σ_u² + σ²)
 
     The conditional one counts what hospitals explain whose effects were estimated from their own
-    patients. It says nothing about a new hospital: for that the marginal one is the guide.
+    patients. It says nothing about a new hospital: for that the marginal one is the guide. Both
+    take the fixed effects as estimated, which makes σ_f² too large where hospitals are few.
 
     Parameters
     ----------

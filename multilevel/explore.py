@@ -19,8 +19,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import norm
 
+from multilevel.simulate import WORLD, simulate_three_hospitals
 from multilevel.simulate import WORLD_OF_THREE as BOOK
-from multilevel.simulate import simulate_three_hospitals
 
 
 class Slider(NamedTuple):
@@ -45,9 +45,28 @@ SLIDERS = {
     "n_hospitals": Slider("Hospitals", "", 2, 40, 1, 3),
     "n_patients": Slider("Patients each", "", 2, 75, 1, 30),
 }
+# of the preset "ellipse", which shows forty hospitals whose slopes differ
+SLIDERS_OF_SLOPES = {
+    "sd_intercept": Slider(
+        "SD of intercepts", "among average patients", 0, 6, 0.25, WORLD.sd_intercept
+    ),
+    "sd_slope": Slider("SD of slopes", "per point of severity", 0, 3, 0.25, WORLD.sd_slope),
+    "correlation": Slider("Correlation", "", -1, 1, 0.05, WORLD.correlation),
+    "zero": Slider("Zero of severity", "from the average patient", -4, 4, 0.25, 0),
+}
 CASES = ("blue-closes", "equal-staff", "two-patients", "forty-hospitals")
 PRESETS = {
     "paradox": {"cases": CASES},
+    # when a random intercept is complete pooling, and when no pooling
+    "pooling": {
+        "sliders": ("hospital_sd", "residual_sd", "n_patients"),
+        "against": "hospital_sd",
+        "staff": 3,
+        "hospital_sd": 0,
+        "residual_sd": 8,
+        "n_hospitals": 40,
+        "n_patients": 10,
+    },
     # what a random intercept makes of the two slopes, by the size of the hospitals
     "mixture": {
         "sliders": ("staff", "hospital_sd", "residual_sd", "n_hospitals", "n_patients"),
@@ -61,8 +80,10 @@ PRESETS = {
         "cases": ("forty-hospitals",),
         "against": "n_hospitals",
     },
+    # intercepts and slopes, and where their correlation is read
+    "ellipse": {},
 }
-_PARTS = ("model", "picture", "words", "cases", "markup", "panel")
+_PARTS = ("model", "picture", "words", "cases", "markup", "paradox", "ellipse", "panel")
 _SEED_THREE = 2372  # of data/hospitals_3.csv
 _SEED_MORE = 30  # of all others; chosen by looking, for slopes close to the true ones
 
@@ -89,7 +110,7 @@ class Explorable:
             f'<script type="module">{script()}{start}</script></body></html>'
         )
         return (
-            f'<iframe title="Explorable: three hospitals and their slopes" srcdoc="{escape(page)}" '
+            f'<iframe title="Explorable: hospitals and their slopes" srcdoc="{escape(page)}" '
             'style="width: 100%; height: 60rem; border: 0"></iframe>'
         )
 
@@ -106,10 +127,11 @@ def explore(
 
     Parameters
     ----------
-    preset : {"paradox", "mixture", "few-hospitals"}
+    preset : {"paradox", "pooling", "mixture", "few-hospitals", "ellipse"}
         What the other parameters are unless they are given.
     sliders : sequence of str, optional
-        The sliders to show: keys of ``SLIDERS``, all unless a preset says otherwise.
+        The sliders to show: keys of ``SLIDERS`` (``SLIDERS_OF_SLOPES`` for "ellipse"), all unless
+        a preset says otherwise.
     cases : sequence of str, optional
         The cases to predict: some of ``CASES``.
     against : str, optional
@@ -133,24 +155,30 @@ def explore(
     0.0
     """
     _check([preset], PRESETS, "preset")
-    chosen = {"sliders": tuple(SLIDERS), "cases": (), "against": None} | PRESETS[preset]
+    of_slopes = preset == "ellipse"
+    known = SLIDERS_OF_SLOPES if of_slopes else SLIDERS
+    chosen = {"sliders": tuple(known), "cases": (), "against": None} | PRESETS[preset]
     given = {"sliders": sliders, "cases": cases, "against": against} | start
     chosen |= {name: value for name, value in given.items() if value is not None}
     sliders, cases, against = (chosen.pop(name) for name in ("sliders", "cases", "against"))
-    _check(sliders, SLIDERS, "slider")
+    if of_slopes and (cases or against):
+        raise ValueError("The preset 'ellipse' has no cases and no second panel; leave them out.")
+    _check(sliders, known, "slider")
     _check(cases, CASES, "case")
-    _check([against] if against else [], SLIDERS, "slider")
-    _check(chosen, SLIDERS, "slider")
+    _check([against] if against else [], known, "slider")
+    _check(chosen, known, "slider")
     for name, value in chosen.items():
-        low, high, step = SLIDERS[name].low, SLIDERS[name].high, SLIDERS[name].step
-        if not low <= value <= high or (value - low) % step:
+        low, high, step = known[name].low, known[name].high, known[name].step
+        steps = (value - low) / step
+        if not low <= value <= high or abs(steps - round(steps)) > 1e-9:
             raise ValueError(f"{name} is {value}; choose {low} to {high} in steps of {step}.")
     return Explorable(
         preset,
-        _world()
+        (_world_of_slopes() if of_slopes else _world())
         | {
-            "sliders": {name: slider._asdict() for name, slider in SLIDERS.items()},
-            "start": {name: float(chosen.get(name, s.book)) for name, s in SLIDERS.items()},
+            "scene": "ellipse" if of_slopes else "paradox",
+            "sliders": {name: slider._asdict() for name, slider in known.items()},
+            "start": {name: float(chosen.get(name, s.book)) for name, s in known.items()},
             "shown": list(sliders),
             "cases": list(cases),
             "against": against,
@@ -173,6 +201,15 @@ def _check(names: Sequence[str], known: Sequence[str], what: str) -> None:
     for name in names:
         if name not in known:
             raise ValueError(f"There is no {what} {name!r}; choose from {', '.join(known)}.")
+
+
+def _world_of_slopes() -> dict:
+    """Return what the script must know of the world whose slopes differ."""
+    return {
+        "world": {"intercept": WORLD.intercept, "slope": WORLD.slope_within},
+        "book": {"values": {name: slider.book for name, slider in SLIDERS_OF_SLOPES.items()}},
+        "seed": _SEED_MORE,
+    }
 
 
 @cache

@@ -111,8 +111,9 @@ def hospital_sd_interval(
     full likelihood, for a REML fit too, in order to be the interval that lme4's ``confint`` gives;
     the restricted one could be profiled as well, since all its models have the same fixed part.
     So the interval lies around the maximum-likelihood estimate, which with few hospitals is
-    clearly below the REML estimate: in simulations, 95 % intervals held the true value in 82 to
-    85 % of studies with three hospitals, in 93 to 94 % with ten.
+    clearly below the REML estimate: in simulations with a standard deviation of 3 between and 6
+    within hospitals of 30 patients, 95 % intervals held the true value in 84 % of studies with
+    three hospitals, in 93 % with ten; with a smaller one between, more often.
 
     Parameters
     ----------
@@ -169,8 +170,8 @@ def bootstrap_hospital_sd(
 
     Outcomes are drawn from the fitted model and it is fitted to each again, by REML or ML as
     before. The interval holds the middle of the replicates (percentiles), like lme4's
-    ``confint(method = "boot")``. With few hospitals it is too narrow and too low: in simulations,
-    95 % intervals held the true value in 77 % of studies with three hospitals, in 90 % with ten.
+    ``confint(method = "boot")``. With few hospitals it is too narrow and too low: in the studies
+    of :func:`hospital_sd_interval` it held the true value in 76 % with three, in 90 % with ten.
 
     Parameters
     ----------

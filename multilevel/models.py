@@ -46,7 +46,7 @@ def fit_mixed(
     vc_formula: Mapping[str, str] | None = None,
     reml: bool = True,
     missing: str = "raise",
-) -> MixedLMResultsWrapper:
+) -> MixedLMResultsWrapper:  # pragma: no mutate block, since it looks at its caller's frame
     """Fit a linear mixed model with statsmodels' ``MixedLM``, and check the fit.
 
     It is ``smf.mixedlm(formula, data, groups=...).fit()`` with other optimisers (never L-BFGS,

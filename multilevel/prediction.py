@@ -16,8 +16,8 @@ def hospital_effects(result: MixedLMResultsWrapper, *, level: float = 0.95) -> p
 
     They are shrunken towards zero: predictions for these hospitals, not data to rank or to
     regress on. Standard deviation and interval are conditional on the estimated fixed
-    effects and variances: they leave the uncertainty of β, τ and σ out, and are too narrow with
-    few hospitals. :func:`predict_patients` takes that of β in.
+    effects and variances: they leave the uncertainty of β, τ and σ out, as lme4's ``condVar``
+    does, and are too narrow with few hospitals. :func:`predict_patients` takes that of β in.
 
     Parameters
     ----------

@@ -75,7 +75,9 @@ def hospital_sums(
     code, hospitals = _labels(groups)
     basis, factor = _orthonormal(predictors, names)
     least_squares = basis.T @ outcomes
-    values = np.hstack([basis, outcomes - basis @ least_squares])
+    values = np.empty((n, p + outcomes.shape[1]))  # the largest array there is: filled in place
+    values[:, :p] = basis
+    np.subtract(outcomes, basis @ least_squares, out=values[:, p:])
     total = _squares(values[:, p:])
     for r in np.flatnonzero(total <= 1e-24 * _squares(outcomes)):
         raise ValueError(
@@ -185,11 +187,11 @@ def _numbers(values: np.ndarray, name: str) -> np.ndarray:
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} does not hold numbers; convert it, or code it 0/1.") from error
     array = array.reshape(len(array), -1)
-    wrong = (~np.isfinite(array)).sum(axis=0)
-    for column in np.flatnonzero(wrong).tolist():
+    for column in np.flatnonzero(~np.isfinite(array).all(axis=0)).tolist():
         label = values.columns[column] if isinstance(values, pd.DataFrame) else column
+        count = np.count_nonzero(~np.isfinite(array[:, column]))
         raise ValueError(
-            f"Column {label!r} of {name} holds {wrong[column]} value(s) that are missing or "
+            f"Column {label!r} of {name} holds {count} value(s) that are missing or "
             "infinite; fill them in or remove the rows."
         )
     return array

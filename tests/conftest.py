@@ -3,7 +3,14 @@
 import pages
 import pytest
 
+IS_LIVE = (pages.ROOT / ".live/site/live.js").is_file()  # `make live` has run
 collect_ignore = ["reference"]  # compared with, not run
+if not IS_LIVE:
+    collect_ignore.append("e2e/in_browser")
+
+
+def pytest_report_header() -> str:
+    return f"live pages: {'tested' if IS_LIVE else 'not tested; make live makes them'}"
 
 
 def pytest_configure(config: pytest.Config) -> None:

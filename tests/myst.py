@@ -18,6 +18,7 @@ _PARSER = create_md_parser(MdParserConfig(enable_extensions=_EXTENSIONS), Render
 _VERBATIM = {"code-cell", "code-block", "code", "literalinclude", "math", "raw", "bibliography"}
 # Directives whose argument is a name, not a title that a reader sees.
 _NAMED = _VERBATIM | {
+    "chapter-figure",
     "explorable",
     "figure",
     "image",
@@ -25,6 +26,8 @@ _NAMED = _VERBATIM | {
     "solution-end",
     "include",
     "self-check",
+    "materials",
+    "notes",
     "toctree",
 }
 

@@ -38,6 +38,12 @@ def toc_pages(root: Path = ROOT) -> list[Path]:
     return [root / f"{name}.md" for name in names(toc)]
 
 
+def chapters(root: Path = ROOT) -> list[Path]:
+    """Return the numbered chapters; an assignment has its chapter's name, and is none."""
+    content = root / "content"
+    return [p for p in toc_pages(root) if p.parent == content and p.name[:2].isdigit()]
+
+
 def code_pages(root: Path = ROOT) -> list[Path]:
     """Return the pages that have code cells; a page still to be written is the build's matter."""
     pages = [page for page in toc_pages(root) if page.exists()]

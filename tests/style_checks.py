@@ -28,7 +28,7 @@ ALLOWED_NUMBERS = [
     r"https?://\S+",
 ]
 # Columns of a table whose whole numbers are no estimates either.
-ALLOWED_COLUMNS = {"Level", "Minutes to read"}
+ALLOWED_COLUMNS = {"Level", "Minutes to read", "Week"}
 
 # Each with its entry in TRAPS or STYLE and what to say instead. To name a misconception, quote it.
 FORBIDDEN_PHRASES = {
@@ -189,7 +189,10 @@ def check_numbers(page: Page) -> list[str]:
 
 
 def check_glue(page: Page) -> list[str]:
-    """What a sentence uses is reported on its page, and what is reported is used."""
+    """What a sentence uses is reported on its page, and what is reported is used.
+
+    A number of another page, ``path::name``, is looked up by the build.
+    """
     reported = {
         keyword.arg: cell.line
         for cell, call in _calls(page)
@@ -200,7 +203,7 @@ def check_glue(page: Page) -> list[str]:
         content: prose.line
         for prose in page.prose
         for name, content in prose.roles
-        if name.startswith("glue")
+        if name.startswith("glue") and "::" not in content
     }
     return [
         _at(page, line, f"{key} is used but never reported")
@@ -267,6 +270,27 @@ def check_cells(page: Page) -> list[str]:
                 continue
             if match := re.search(pattern, f"{cell.body}\n{tags}", re.MULTILINE):
                 complaints.append(_at(page, cell.line, f"{match[0].strip()!r}: {reason}"))
+    return complaints
+
+
+def check_names(page: Page) -> list[str]:
+    """A reader who types the page along meets no name that only a removed cell makes."""
+    seen, removed, complaints = set(), set(), []
+    for cell in page.cells:
+        nodes = list(ast.walk(_tree(cell)))
+        names = [node for node in nodes if isinstance(node, ast.Name)]
+        made = {name.id for name in names if isinstance(name.ctx, ast.Store)}
+        made |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+        made |= {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+        made |= {a.asname or a.name.split(".")[0] for a in nodes if isinstance(a, ast.alias)}
+        if "remove-cell" in (cell.options.get("tags") or []):
+            removed |= made
+            continue
+        complaints += [
+            _at(page, cell.line, f"{name} is made in a removed cell only")
+            for name in sorted({name.id for name in names} & removed - seen - made)
+        ]
+        seen |= made
     return complaints
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pages
 import pytest
 
-BUILD = "jupyter-book build . -W -n --keep-going"
+BOOK = "jupyter-book build . -W -n --keep-going"
+SLIDES = "sphinx-build -b revealjs -W -n -E -q -d _build/.slides slides _build/html/slides"
 SOUND = """\
 ---
 jupytext: {formats: "md:myst", text_representation: {extension: .md, format_name: myst}}
@@ -40,9 +41,9 @@ def copy_book(target: Path) -> Path:
     return target
 
 
-def build(root: Path) -> tuple[int, str]:
-    """Build a book as the Makefile does; return the exit code and what was said."""
-    program, *arguments = BUILD.split()
+def build(root: Path, step: str = BOOK) -> tuple[int, str]:
+    """Take a step of the Makefile's; return the exit code and what was said."""
+    program, *arguments = step.split()
     command = [Path(sys.executable).parent / program, *arguments]
     run = subprocess.run(command, cwd=root, capture_output=True, text=True)
     return run.returncode, run.stdout + run.stderr
@@ -57,8 +58,8 @@ def fingerprints(site: Path) -> dict[str, str]:
     }
 
 
-def test_the_makefile_builds_with_the_command_that_is_tested_here():
-    assert f"$(BIN)/{BUILD}\n" in (pages.ROOT / "Makefile").read_text()
+def test_the_makefile_builds_with_the_commands_that_are_tested_here():
+    assert f"\t$(BIN)/{BOOK}\n\t$(BIN)/{SLIDES}\n" in (pages.ROOT / "Makefile").read_text()
 
 
 def test_a_clean_build_elsewhere_gives_the_same_bytes(tmp_path, monkeypatch):
@@ -69,8 +70,9 @@ def test_a_clean_build_elsewhere_gives_the_same_bytes(tmp_path, monkeypatch):
     elsewhere = copy_book(tmp_path / "elsewhere")
     if (pages.ROOT / ".live").is_dir():  # made by 'make live', which has tests of its own
         (elsewhere / ".live").symlink_to(pages.ROOT / ".live")
-    code, said = build(elsewhere)
-    assert code == 0, said
+    for step in (BOOK, SLIDES):
+        code, said = build(elsewhere, step)
+        assert code == 0, said
     here = fingerprints(pages.ROOT / "_build/html")
     there = fingerprints(tmp_path / "elsewhere/_build/html")
     different = sorted(name for name in here | there if here.get(name) != there.get(name))

@@ -97,6 +97,8 @@ def test_kenward_roger_widens_standard_errors_where_variances_are_uncertain():
 
 def test_the_columns_follow_from_estimate_error_and_degrees_of_freedom(fit):
     table = fixed_effects_table(fit)
+    assert table.index.equals(fit.fe_params.index)
+    assert table.index.name == "coefficient"
     np.testing.assert_array_equal(table["estimate"], fit.fe_params)
     np.testing.assert_allclose(table["se"], standard_errors(fit), rtol=1e-12)
     np.testing.assert_allclose(table["t"], table["estimate"] / table["se"])

@@ -1,9 +1,13 @@
 """The book's Sphinx extensions, on small texts."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 
 import nbformat
+import pages
 import prerendered_maths
 import pytest
 import readable_pages
@@ -30,6 +34,13 @@ def test_a_displayed_formula_is_set_as_one():
 def test_a_formula_that_cannot_be_read_is_refused_with_its_text(tex):
     with pytest.raises(ValueError, match=re.escape(repr(tex))):
         prerendered_maths.render(tex)
+
+
+def test_python_ends_after_a_formula():
+    program = "import prerendered_maths; prerendered_maths.render('x')"
+    environment = os.environ | {"PYTHONPATH": str(pages.ROOT / "extensions")}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, timeout=60)
+    assert done.returncode == 0
 
 
 def test_lines_without_an_environment_are_aligned():

@@ -69,9 +69,16 @@ def test_the_icc_of_a_singular_fit_is_zero():
     assert intraclass_correlation(result) == pytest.approx(0, abs=1e-6)
 
 
-@pytest.mark.parametrize("function", [intraclass_correlation, hospital_sd_interval])
-def test_random_slopes_are_refused(slopes, function):
-    with pytest.raises(ValueError, match=r"random intercept and nothing else.*resilience"):
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (intraclass_correlation, "The intraclass correlation"),
+        (hospital_sd_interval, "This interval"),
+    ],
+)
+def test_random_slopes_are_refused(slopes, function, name):
+    said = f"^{name} needs a model with a random intercept and nothing else.*resilience"
+    with pytest.raises(ValueError, match=said):
         function(slopes)
 
 
@@ -185,6 +192,17 @@ def test_the_lower_end_is_exactly_zero_when_zero_is_not_rejected():
     assert 0 < high < 5
 
 
+def test_the_lower_end_is_zero_too_when_the_estimate_is_not():
+    # four hospitals: an estimate above zero, and zero within half a quantile of it
+    rng = np.random.default_rng(1)
+    group = np.repeat(np.arange(4), 10)
+    data = pd.DataFrame({"g": group, "y": 0.4 * rng.normal(size=4)[group] + rng.normal(size=40)})
+    result = fit_mixed("y ~ 1", data, "g", reml=False)
+    ols = -len(data) / 2 * (1 + np.log(2 * np.pi * data["y"].var(ddof=0)))
+    assert 1 < result.llf - ols < chi2.ppf(0.95, 1) / 2
+    assert hospital_sd_interval(result)[0] == 0
+
+
 @pytest.mark.parametrize("factor", [1e-3, 1e3])
 def test_the_interval_has_the_unit_of_the_outcome(balanced, factor):
     scaled = balanced.assign(will_to_live=balanced["will_to_live"] * factor)
@@ -270,7 +288,7 @@ def test_replicates_on_the_boundary_are_exactly_zero():
 
 def test_the_bootstrap_refuses_what_it_does_not_know(balanced, slopes):
     rng = np.random.default_rng(1)
-    with pytest.raises(ValueError, match="random intercept and nothing else"):
+    with pytest.raises(ValueError, match=r"^This bootstrap needs a model with a random intercept"):
         bootstrap_hospital_sd(slopes, rng=rng)
     result = fit_mixed("will_to_live ~ 1", balanced, "hospital")
     with pytest.raises(ValueError, match="level is 95"):

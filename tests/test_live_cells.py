@@ -152,6 +152,17 @@ def test_a_hidden_draw_travels_because_later_draws_depend_on_it():
     assert needed([hidden("_ = rng.normal()"), shown("rng.normal()")]) == ["_ = rng.normal()"]
 
 
+@pytest.mark.parametrize("below", ["for a in [2]:\n    print(a)", "[a for a in [2]]"])
+def test_a_name_that_a_loop_gives_a_value_is_not_needed(below):
+    assert needed([hidden("for a in [1]:\n    assert a"), shown(below)]) == [""]
+
+
+def test_a_draw_changes_what_functions_draw_later():
+    functions = "def draw():\n    return rng.normal()\n\ndef both():\n    return draw(), draw()"
+    draws = "_ = rng.normal()\nb = both()"
+    assert needed([shown(functions), hidden(draws), shown("both()")]) == ["", draws]
+
+
 @pytest.mark.parametrize("tag", sorted(SECRET))
 def test_a_test_never_travels(tag):
     assert needed([hidden("answer = 42", tag), shown("answer")]) == [""]

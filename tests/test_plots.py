@@ -8,12 +8,15 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
-from matplotlib.colors import to_rgb
+import statsmodels.formula.api as smf
+from matplotlib.colors import same_color, to_rgb
 
 from multilevel.plots import (
     COLOURS,
     HOSPITAL_COLOURS,
+    HOSPITAL_DASHES,
     label_axes,
     plot_line_with_band,
     plot_three_hospitals,
@@ -52,6 +55,49 @@ def test_hospitals_differ_by_marker_too(patients, ax):
     plot_three_hospitals(patients, ax, lines=False)
     paths = [tuple(map(tuple, c.get_paths()[0].vertices.round(3))) for c in ax.collections]
     assert len(set(paths)) == 3 and not ax.get_lines()
+
+
+def test_points_names_and_bands_have_the_colour_of_their_hospital(patients, ax):
+    plot_three_hospitals(patients, ax)
+    names = {text.get_text(): text for text in ax.texts}
+    points, bands = ax.collections[::2], ax.collections[1::2]
+    shown = zip(patients["hospital"].unique(), points, bands, strict=True)
+    for hospital, point, band in shown:
+        colour = HOSPITAL_COLOURS[hospital]
+        for drawn in (names[hospital].get_color(), *point.get_facecolor(), *band.get_facecolor()):
+            assert same_color(to_rgb(drawn), colour)
+        # the name stands above the leftmost points of its own hospital
+        group = patients[patients["hospital"] == hospital]
+        x, y = names[hospital].xy
+        assert x == group["symptom_severity"].min()
+        assert y == group.loc[group["symptom_severity"] < x + 1, "will_to_live"].max()
+
+
+def test_hospitals_differ_by_dash_too(patients, ax):
+    plot_three_hospitals(patients, ax)
+    expected = plt.subplots()[1]
+    for line in ax.get_lines():
+        (like,) = expected.plot([0], linestyle=HOSPITAL_DASHES[line.get_label()], lw=line.get_lw())
+        assert line._dash_pattern == like._dash_pattern
+    assert len({str(line._dash_pattern) for line in ax.get_lines()}) == 3
+
+
+def test_without_axes_a_figure_is_made(patients):
+    ax = plot_three_hospitals(patients)
+    assert len(ax.figure.axes) == 1
+    assert ax.get_xlabel() == "Symptom severity (0–10 points)"
+    plt.close("all")
+
+
+def test_the_band_is_the_95_percent_interval_of_the_mean(patients, ax):
+    plot_line_with_band(patients, ax=ax, label="pooled", color="black")
+    x, y = ax.collections[0].get_paths()[0].vertices.T
+    fit = smf.ols("will_to_live ~ symptom_severity", patients).fit()
+    mean = fit.get_prediction(pd.DataFrame({"symptom_severity": x})).summary_frame(alpha=0.05)
+    ends = mean[["mean_ci_lower", "mean_ci_upper"]].to_numpy()
+    # each corner of the band is the lower or the upper end at its place, and both are there
+    assert np.allclose(np.abs(ends - y[:, None]).min(axis=1), 0, atol=1e-9)
+    assert set(np.abs(ends - y[:, None]).argmin(axis=1)) == {0, 1}
 
 
 def test_axes_name_quantity_and_unit(ax):

@@ -102,10 +102,11 @@ def dense(y, x, group, z, relative, reml):
 @pytest.mark.parametrize("reml", [True, False])
 @pytest.mark.parametrize("with_slope", [False, True])
 def test_every_field_is_what_a_dense_matrix_gives(with_slope, reml):
-    y, x, group, predictor = hospitals(1, [1, 2, 5, 9, 14, 4, 7], slope_sd=1.0)
+    y, x, group, predictor = hospitals(2, [1, 2, 5, 9, 14, 4, 7, 6, 6, 8], tau=4, slope_sd=2.0)
     fit = profile_reml(y, x, group, slope=predictor if with_slope else None, reml=reml)
     z = x if with_slope else x[:, :1]
     relative = fit.random_effects_covariance / fit.sigma**2
+    assert np.linalg.det(relative) > 0.1  # at zero many a wrong formula would be right
     beta, covariance, log_likelihood, modes, variance = dense(y, x, group, z, relative, reml)
     np.testing.assert_allclose(fit.fixed_effects, beta, rtol=1e-9)
     np.testing.assert_allclose(fit.covariance, covariance, rtol=1e-9)
@@ -440,7 +441,10 @@ BAD_INPUT = {
         lambda a: a | {"y": a["groups"] * a["X"][:, 1], "slope": a["X"][:, 1]},
         "Outcome 0 of y does not vary within.*leave the slope out",
     ),
-    "one hospital": (lambda a: a | {"groups": np.zeros(24)}, "has a single group"),
+    "one hospital": (
+        lambda a: a | {"groups": np.zeros(24)},
+        "Column 'groups' has a single group",
+    ),
     "one patient a hospital": (lambda a: a | {"groups": np.arange(24)}, "one observation in each"),
     "dummies": (
         lambda a: a | {"X": np.column_stack([a["X"], np.eye(4)[a["groups"], 1:]])},

@@ -17,7 +17,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 from assessment.questions import html, load
 from assessment.quiz import moodle, printable, qti, write_all
 
-CHAPTERS = [path for path in pages.toc_pages() if re.match(r"\d\d-", path.stem)]
+CHAPTERS = pages.chapters()
 FOLDERS = [pages.ROOT / "content" / "self-checks", pages.ROOT / "assessment" / "exam"]
 FILES = sorted(path for folder in FOLDERS for path in folder.glob("*.yml"))
 SOUND = """\

@@ -37,9 +37,26 @@ def test_report_prints_what_it_glues(capsys):
     assert capsys.readouterr().out == "slope = −3.00\nn = 90\n"
 
 
+def test_report_glues_text_under_its_name(monkeypatch):
+    glued = []
+    monkeypatch.setattr(multilevel.report, "get_ipython", object)
+    monkeypatch.setattr(multilevel.report, "display", lambda *a, **how: glued.append((a, how)))
+    report(slope="2.90")
+    # What myst-nb's own glue() displays; quoted, so that 2.90 stays 2.90.
+    prefix = "application/papermill.record/"
+    scrapbook = {"name": "slope", "mime_prefix": prefix}
+    how = {"metadata": {"scrapbook": scrapbook}, "raw": True}
+    assert glued == [(({prefix + "text/plain": "'2.90'"},), how)]
+
+
 def test_report_refuses_numbers_that_nobody_rounded():
     with pytest.raises(TypeError, match=r"report\(slope=\.\.\.\) takes text"):
         report(slope=-3.0)
+
+
+def test_what_r_said_is_read_from_its_file(tmp_path):
+    (tmp_path / "in_r.json").write_text('{"three_null": {"call": "lmer(…)"}}', encoding="utf-8")
+    assert in_r("three_null", tmp_path) == {"call": "lmer(…)"}
 
 
 def test_a_model_that_r_was_not_asked_about_is_named(tmp_path):

@@ -91,6 +91,20 @@ def test_variances_and_icc_of_a_large_sample_are_the_implied_ones(large):
     assert between / (between + within) == pytest.approx(implied["icc"], abs=0.01)
 
 
+def test_hospitals_own_intercepts_and_slopes_have_the_documented_spread():
+    n = 200_000
+    _, hospitals = simulate_hospitals(n, 1, rng=np.random.default_rng(9))
+    staff, case_mix = hospitals["staff_quality"] - 5, hospitals["true_case_mix"] - 5
+    fixed = WORLD.intercept + WORLD.effect_staff * staff + WORLD.slope_within * case_mix
+    u0 = hospitals["true_mean"] - fixed
+    u1 = hospitals["true_slope"] - WORLD.slope_within - WORLD.cross_level * staff
+    # four standard errors of a standard deviation and of a correlation
+    assert u0.std() == pytest.approx(WORLD.sd_intercept, rel=4 * np.sqrt(1 / (2 * n)))
+    assert u1.std() == pytest.approx(WORLD.sd_slope, rel=4 * np.sqrt(1 / (2 * n)))
+    error = (1 - WORLD.correlation**2) / np.sqrt(n)
+    assert np.corrcoef(u0, u1)[0, 1] == pytest.approx(WORLD.correlation, abs=4 * error)
+
+
 @pytest.mark.parametrize(
     "change",
     [{"effect_staff": 2.0}, {"case_mix_per_staff": 0.2}, {"sd_case_mix": 1.0}, {"cut": 3.0}],
@@ -103,6 +117,41 @@ def test_closed_forms_hold_for_other_parameters(change):
     residual = hospitals["true_mean"].var() - estimate**2 * hospitals["true_case_mix"].var()
     se = np.sqrt(residual / hospitals["true_case_mix"].var() / 40_000)
     assert estimate == pytest.approx(world.implied()["between"], abs=4 * se)
+
+
+def test_every_implied_number_holds_where_no_parameter_is_one():
+    world = replace(WORLD, sd_severity=0.8, sd_slope=1.7, cross_level=1.5, effect_resilience=3.0)
+    patients, hospitals = simulate_hospitals(20_000, 20, rng=np.random.default_rng(10), world=world)
+    implied, deviations = world.implied(), centred(patients)
+    columns = ["symptom_severity", "will_to_live"]
+    x, y = (patients[name].to_numpy() for name in columns)
+    found = {
+        "within": slope(*(deviations[name] for name in columns)),
+        "between": slope(hospitals["true_case_mix"], hospitals["true_mean"]),
+        "pooled": slope(x, y),
+        "var_between": hospitals["true_mean"].var(),
+        "var_within": (deviations["will_to_live"] ** 2).mean() * 20 / 19,
+    }
+    # four times the largest relative standard error, 1.2 % of the pooled slope
+    assert found == pytest.approx({name: implied[name] for name in found}, rel=0.05)
+    assert found["var_within"] == pytest.approx(implied["var_within"], rel=0.01)  # error 0.2 %
+
+
+def test_means_of_a_large_sample_are_the_middles_of_the_scales(large):
+    patients = large[0]
+    middles = {"staff_quality": 5, "symptom_severity": 5, "resilience": 5, "will_to_live": 55}
+    assert patients.columns.tolist() == ["hospital", *middles]
+    for column, middle in middles.items():
+        # four standard errors of a mean of hospitals
+        error = patients.groupby("hospital")[column].mean().std() / np.sqrt(20_000)
+        assert patients[column].mean() == pytest.approx(middle, abs=4 * error)
+
+
+def test_patients_have_the_staff_of_their_hospital(large):
+    patients, hospitals = large
+    staff = patients.groupby("hospital")["staff_quality"].agg(["min", "max"])
+    for end in ("min", "max"):
+        np.testing.assert_array_equal(staff[end], hospitals["staff_quality"])
 
 
 def test_predictors_stay_on_their_scales_and_nothing_is_clipped(large):
@@ -141,6 +190,11 @@ def test_unbalanced_sizes_are_respected():
     patients, hospitals = simulate_hospitals(3, [4, 1, 7], rng=np.random.default_rng(1))
     assert patients.groupby("hospital").size().tolist() == [4, 1, 7]
     assert hospitals["hospital"].tolist() == ["H01", "H02", "H03"]
+
+
+def test_one_hospital_with_one_patient_is_a_world_too():
+    patients, hospitals = simulate_hospitals(1, 1, rng=np.random.default_rng(1))
+    assert (len(patients), len(hospitals)) == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,7 @@ FAULTS = [
     ("check_cells", "", cell("warnings.filterwarnings('ignore')"), "silenced"),
     ("check_cells", "", cell("model.fit(method='lbfgs')"), "A1"),
     ("check_cells", "", cell("x = 1", ":tags: [nbval-ignore-output]\n"), "compared"),
+    ("check_names", "", cell("b = 1", ":tags: [remove-cell]\n") + cell("print(b)"), "b is made"),
     ("check_terms", "{term}`slope`", "{term}`slop`", "'slop' is not in the glossary"),
     ("check_terms", "{term}`slope`", "slope", "three terms or more"),
     ("check_glossary", "", "```{glossary}\nslope\n  See there.\n```\n", "not a sentence"),
@@ -225,6 +226,17 @@ def test_a_cell_that_shows_a_wrong_fit_says_so_by_its_tag():
     assert problems_of("check_mixed_models", tagged) == problems_of("check_cells", tagged) == []
     assert problems_of("check_mixed_models", cell(wrong))
     assert problems_of("check_cells", cell(wrong))
+
+
+def test_a_number_of_another_page_is_left_to_the_build():
+    text = f"{SOUND}\nIt falls by {{glue:text}}`../02-toy.md::fall:s`.\n"
+    assert problems_of("check_glue", text) == []
+
+
+def test_a_name_of_a_removed_cell_may_be_made_in_sight_too():
+    removed = cell("b = 1", ":tags: [remove-cell]\n")
+    assert problems_of("check_names", removed + cell("b = 2\nprint(b)") + cell("print(b)")) == []
+    assert problems_of("check_names", removed + cell("print(b)") + cell("b = 2"))
 
 
 def test_a_complaint_names_the_line_of_its_fault():

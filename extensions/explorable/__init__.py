@@ -12,7 +12,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-from multilevel.explore import SLIDERS, explore, script
+from multilevel.explore import SLIDERS, SLIDERS_OF_SLOPES, explore, script
 
 MODULE = "explorable.mjs"
 # Stands there until the script has come: for good on paper, and where no script runs.
@@ -40,7 +40,7 @@ class ExplorableDirective(SphinxDirective):
         "sliders": str.split,
         "cases": str.split,
         "against": directives.unchanged_required,
-        **dict.fromkeys(SLIDERS, float),
+        **dict.fromkeys(SLIDERS | SLIDERS_OF_SLOPES, float),
     }
 
     def run(self):

@@ -6,38 +6,67 @@ travel along, and no others.
 """
 
 import ast
+from symtable import symtable
 
 SECRET = {"test", "hidden-test"}  # never published, whoever needs it
 # Drawing from the page's generator changes what later cells draw, whatever becomes of the draw.
 GENERATOR = "rng"
 
 
-def _names(node, context):
-    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, context)}
+def _tables(statement):
+    """Return the symbol tables of a statement: its own, and those of the functions in it."""
+    tables = [symtable(ast.unparse(statement), "cell", "exec")]
+    for table in tables:
+        tables.extend(table.get_children())
+    return tables
 
 
-def _read(statement):
-    return _names(statement, ast.Load)
+def _counters(statement):
+    """Return the names that a loop gives values to before anything in it can read them."""
+    if not isinstance(statement, ast.For):
+        return set()
+    names = {n.id for n in ast.walk(statement.target) if isinstance(n, ast.Name)}
+    return names - {n.id for n in ast.walk(statement.iter) if isinstance(n, ast.Name)}
 
 
-def _made(statement):
+def _global_reads(statement):
+    top, *inner = _tables(statement)
+    read = {s.get_name() for s in top.get_symbols() if s.is_referenced()}
+    symbols = [symbol for table in inner for symbol in table.get_symbols()]
+    read |= {s.get_name() for s in symbols if s.is_global() and s.is_referenced()}
+    return read - _counters(statement)
+
+
+def _drawing(statements):
+    """Return the names of the functions that draw from the page's generator when called."""
+    drawing = {GENERATOR}
+    for statement in statements:
+        if isinstance(statement, ast.FunctionDef) and _global_reads(statement) & drawing:
+            drawing.add(statement.name)
+    return drawing - {GENERATOR}
+
+
+def _read(statement, drawing):
+    read = _global_reads(statement)
+    return read | {GENERATOR} if read & drawing else read
+
+
+def _made(statement, drawing):
     """Return the names that a statement makes or changes."""
-    made = _names(statement, ast.Store)
+    symbols = _tables(statement)[0].get_symbols()
+    made = {s.get_name() for s in symbols if s.is_assigned() or s.is_imported()}
     for node in ast.walk(statement):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            made.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            made |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
-            made |= _names(node.value, ast.Load)  # a column, an item: its owner changes
-    return made | ({GENERATOR} & _read(statement))
+        if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            # a column, an item: its owner changes
+            made |= {n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)}
+    return made | ({GENERATOR} & _read(statement, drawing))
 
 
-def _settled(statement):
+def _settled(statement, drawing):
     """Return the names for which nothing that was there before counts any more."""
     if isinstance(statement, ast.Assign | ast.Import | ast.ImportFrom | ast.FunctionDef):
-        return _made(statement) - _read(statement)
-    return set()
+        return _made(statement, drawing) - _read(statement, drawing)
+    return _counters(statement)
 
 
 def needed(cells, hidden):
@@ -51,16 +80,18 @@ def needed(cells, hidden):
         The tags of cells that are not visible.
     """
     wanted, before = set(), []
+    drawing = _drawing(statement for _, source in cells for statement in ast.parse(source).body)
     for tags, source in reversed(cells):
         if tags & SECRET:
             continue
         kept = []
         for statement in reversed(ast.parse(source).body):
             if tags & hidden:
-                if isinstance(statement, ast.Expr | ast.Assert) or not _made(statement) & wanted:
+                is_made = _made(statement, drawing) & wanted
+                if isinstance(statement, ast.Expr | ast.Assert) or not is_made:
                     continue
                 kept.insert(0, ast.get_source_segment(source, statement))
-            wanted = (wanted - _settled(statement)) | _read(statement)
+            wanted = (wanted - _settled(statement, drawing)) | _read(statement, drawing)
         if not tags & hidden:
             before.insert(0, [])
         elif kept:

@@ -4,6 +4,7 @@ KaTeX runs in the V8 engine of the `mini-racer` wheel: no Node is needed to buil
 script and the style sheet in `katex/` are one release; formulas are clipped when they differ.
 """
 
+import atexit
 import re
 import shutil
 from functools import cache
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 @cache
 def _engine():
     engine = MiniRacer()
+    atexit.register(engine.close)  # left to the garbage collector, Python 3.13 waits for ever
     engine.eval((KATEX / "katex.min.js").read_text(encoding="utf8"))
     return engine
 

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from live.wheelhouse import lock, notices, sources
+from live.wheelhouse.later import HOME
 from live.wheelhouse.pack import Packer, take_apart
 from live.wheelhouse.parts import OFFICIAL
 from live.wheelhouse.runtime import STDLIB, patched
@@ -15,7 +16,6 @@ from live.wheelhouse.runtime import STDLIB, patched
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
 LIVE = ROOT / ".live"
-SITE_PACKAGES = "/lib/python3.13/site-packages"
 
 
 def compile_all(runtime: dict[str, bytes], build: Path) -> None:
@@ -25,7 +25,7 @@ def compile_all(runtime: dict[str, bytes], build: Path) -> None:
     for name, data in runtime.items():
         (original / name).write_bytes(data)
     packages = [folder.name for folder in sorted((build / "stages").iterdir())]
-    homes = dict.fromkeys(packages, SITE_PACKAGES) | {"stdlib": "/lib/python313.zip"}
+    homes = dict.fromkeys(packages, HOME) | {"stdlib": "/lib/python313.zip"}
     jobs = json.dumps({"homes": homes, "keep_source": ["multilevel"]})
     program = str(HERE / "precompile.mjs")
     sources.run(["node", program, str(original), str(build / "stages"), jobs])
@@ -60,8 +60,8 @@ def build(cache: Path, work: Path, site: Path) -> dict:
     packer.add_stdlib(STDLIB, official["info"]["python"], (HERE / "later.py").read_text())
     lock.write_lock(target / "pyodide-lock.json", official, packer.entries)
 
-    started_with = ["pyodide.mjs", "pyodide.asm.js", "pyodide.asm.wasm"]
-    for name in ["pyodide.js", *started_with]:
+    started_with = ["pyodide.js", "pyodide.asm.js", "pyodide.asm.wasm"]
+    for name in ["pyodide.mjs", *started_with]:
         data = runtime[name]
         data = data if name.endswith(".wasm") else patched(name, data, fzstd["umd/index.js"])
         (target / name).write_bytes(data)

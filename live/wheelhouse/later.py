@@ -8,23 +8,27 @@ import sys
 
 # By module: the wheel that has it, and its sha256. Filled in when the wheels are made.
 WHEELS = {}
+HOME = "/lib/python3.13/site-packages"
+INSTALLED = set()
 
 
 class LaterParts:
     """The last finder: asked for modules that are not there."""
 
-    @staticmethod
-    def find_spec(name, path=None, target=None):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
         if name not in WHEELS:
             return None
-        import importlib.machinery
+        from importlib.machinery import PathFinder
 
         wheel, digest = WHEELS[name]
-        install(wheel, digest)
-        for module in [module for module, found in WHEELS.items() if found == (wheel, digest)]:
-            del WHEELS[module]
-        importlib.invalidate_caches()
-        return importlib.machinery.PathFinder.find_spec(name, path)
+        if wheel not in INSTALLED:
+            install(wheel, digest)
+            INSTALLED.add(wheel)
+            PathFinder.invalidate_caches()
+        # Not where the package is: a part of the standard library is beside it, not in it.
+        folders = name.split(".")[:-1]
+        return PathFinder.find_spec(name, ["/".join([HOME, *folders])])
 
 
 def install(wheel, digest):
@@ -33,7 +37,7 @@ def install(wheel, digest):
 
     import js
     import pyodide_js
-    from pyodide._package_loader import get_install_dir, unpack_buffer
+    from pyodide._package_loader import unpack_buffer
 
     request = js.XMLHttpRequest.new()
     request.open("GET", pyodide_js.lockfileBaseUrl + wheel, False)
@@ -45,8 +49,7 @@ def install(wheel, digest):
     data = js.Uint8Array.new(request.response)
     if request.status != 200 or hashlib.sha256(data.to_bytes()).hexdigest() != digest:
         raise ModuleNotFoundError(f"{wheel} is not what this site should have. Reload the page.")
-    name = wheel.removesuffix(".zst")
-    unpack_buffer(js.unzstd(data), filename=name, extract_dir=get_install_dir())
+    unpack_buffer(js.unzstd(data), filename=wheel.removesuffix(".zst"), extract_dir=HOME)
 
 
 if WHEELS:

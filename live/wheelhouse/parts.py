@@ -27,7 +27,6 @@ DROP = {
     ],
     "numpy": [
         r"numpy/random/_examples/",
-        r"numpy/distutils/",
         r"numpy/ma/(timer_comparison|testutils)\.py",
     ],
     "scipy": [
@@ -118,7 +117,8 @@ LATER = {
 }
 
 
-def _found(rules: list[str], path: str) -> bool:
+def found(rules: list[str], path: str) -> bool:
+    """Say whether one of the rules is about a file."""
     return any(
         re.search(rule.removeprefix("**"), path) if rule.startswith("**") else re.match(rule, path)
         for rule in rules
@@ -131,6 +131,6 @@ def part(package: str, path: str) -> str:
     >>> part("scipy", "scipy/stats/__init__.py"), part("scipy", "scipy/signal/__init__.py")
     ('start', 'later')
     """
-    if _found(DROP["*"], path) or _found(DROP.get(package, []), path):
+    if found(DROP["*"], path) or found(DROP.get(package, []), path):
         return "never"
-    return "later" if _found(LATER.get(package, []), path) else "start"
+    return "later" if found(LATER.get(package, []), path) else "start"

@@ -79,6 +79,7 @@ def official(names: list[str], lock: dict, cache: Path) -> dict[str, Path]:
             try:
                 for name, data in source(missing):
                     (cache / name).write_bytes(checked(data, wanted[name], name))
+                print(f"{source.__name__.strip('_')}: {len(missing)} official files")
                 break
             except (OSError, RuntimeError, KeyError, ValueError) as failure:
                 print(f"{source.__name__}: {str(failure).splitlines()[0]}")

@@ -27,12 +27,22 @@ function swatch(name) {
   return `<svg viewBox="0 0 32 12" aria-hidden="true">${(lines[name] ?? whole)()}</svg>`;
 }
 
-function slider(id, name, { label, unit, low, high, step }) {
+export function slider(id, name, { label, unit, low, high, step }) {
   return `<div class="slider">
     <label for="${id}-${name}">${label}</label> <span data-value="${name}"></span>
     <input type="range" id="${id}-${name}" name="${name}" min="${low}" max="${high}" step="${step}">
     <small>${unit}</small>
   </div>`;
+}
+
+export function foot(reset) {
+  return `<div class="buttons foot">
+      <button type="button" data-do="reset">${reset}</button>
+      <button type="button" data-do="link">Copy link to these values</button>
+      <input class="link" aria-label="Link to these values" readonly hidden>
+      <span class="copied" role="status"></span>
+    </div>
+    <p class="said" role="status"></p>`;
 }
 
 export function template(id, { sliders, shown, cases, against }, reset) {
@@ -72,11 +82,5 @@ export function template(id, { sliders, shown, cases, against }, reset) {
       <p class="note"></p>
     </div></div>
     ${against ? '<div class="sweep"><canvas role="img"></canvas></div>' : ""}
-    <div class="buttons foot">
-      <button type="button" data-do="reset">${reset}</button>
-      <button type="button" data-do="link">Copy link to these values</button>
-      <input class="link" aria-label="Link to these values" readonly hidden>
-      <span class="copied" role="status"></span>
-    </div>
-    <p class="said" role="status"></p>`;
+    ${foot(reset)}`;
 }

@@ -1,10 +1,10 @@
 // The explorable at work: sliders, cases, links, and everything that is refitted at each move.
-import { makeDraws, simulate, fitAll } from "./model.mjs";
-import { drawCloud, drawSweep } from "./picture.mjs";
 import { CASES } from "./cases.mjs";
-import { template } from "./markup.mjs";
-import { cellTexts, note, points, sliderText, summary, truth, verdict } from "./words.mjs";
+import { ELLIPSE } from "./ellipse.mjs";
+import { PARADOX } from "./paradox.mjs";
+import { points, sliderText } from "./words.mjs";
 
+const SCENES = { paradox: PARADOX, ellipse: ELLIPSE };
 const NAMES = { pooled: "pooled slope", partial: "slope of the random-intercept model" };
 const [MOVE, PAUSE] = [900, 800]; // milliseconds: a case's motion; no movement before a summary
 
@@ -17,87 +17,41 @@ export function mount(host) {
     document.head.append(style);
   }
   const setup = JSON.parse(host.dataset.setup);
-  const { sliders, start, world, book, against } = setup;
+  const { sliders, start, book } = setup;
+  const scene = SCENES[setup.scene];
   const atBook = Object.keys(start).every((name) => start[name] === book.values[name]);
   const reset = atBook ? "Back to the book’s world" : "Back to the start";
-  host.innerHTML = template(host.id, setup, reset);
+  host.innerHTML = scene.template(host.id, setup, reset);
+  const { analyse, draw, summary } = scene.open(host, setup);
   const find = (selector) => host.querySelector(selector);
   const inputs = [...host.querySelectorAll("input[type=range]")];
-  const cells = [...host.querySelectorAll("[data-cell]")];
-  const draws = makeDraws(setup, sliders.n_hospitals.high, sliders.n_patients.high);
   const still = matchMedia("(prefers-reduced-motion: reduce)");
-  const analyse = (values) => {
-    const data = simulate(draws, world.intercept, values);
-    return { data, fits: fitAll(data) };
-  };
 
   let values = { ...start };
   let now = analyse(values);
-  let told = now.fits; // what a listener has heard of
+  let told = now; // what a listener has heard of
   let frame = 0;
   let pause = 0;
 
   function show() {
     frame = 0;
     now = analyse(values);
-    const { fits, data } = now;
-    const real = truth(setup, values);
-    drawCloud(find(".cloud"), data, fits);
-    find(".cloud").setAttribute(
-      "aria-label",
-      `Scatter plot of ${data.x.length} simulated patients in ${values.n_hospitals} hospitals, ` +
-        `with the lines of the models. The tables give their slopes.`,
-    );
-    const texts = cellTexts(fits, real);
-    for (const cell of cells) {
-      const [row, column] = cell.dataset.cell.split(".");
-      cell.textContent = texts[row][column];
-    }
+    draw(now, values);
     for (const input of inputs) {
-      const { unit, step } = sliders[input.name];
-      const text = sliderText(input.name, step, values[input.name]);
+      const { unit } = sliders[input.name];
+      const text = sliderText(sliders[input.name], values[input.name]);
       input.value = values[input.name];
       input.setAttribute("aria-valuetext", unit ? `${text} points ${unit}` : text);
       find(`[data-value=${input.name}]`).textContent = text;
     }
-    const [slopes, flip] = verdict(fits);
-    find(".verdict").innerHTML = `${slopes} <strong>${flip}</strong>`;
-    find(".note").textContent = note(fits, real, values);
-    if (against) showSweep();
     clearTimeout(pause);
     pause = setTimeout(tell, PAUSE);
   }
 
   function tell() {
-    const said = summary(told, now.fits);
-    told = now.fits;
+    const said = summary(told, now);
+    told = now;
     if (said) find(".said").textContent = said;
-  }
-
-  function showSweep() {
-    const { low, high, step } = sliders[against];
-    const steps = [...Array(21).keys()].map((i) => i / 20);
-    const along = steps.map((s) =>
-      step === 1 ? Math.round(low * (high / low) ** s) : low + s * (high - low),
-    );
-    const places = [...new Set(along)];
-    const found = places.map((value) => analyse({ ...values, [against]: value }).fits);
-    drawSweep(find(".sweep canvas"), {
-      slider: sliders[against],
-      values: places,
-      now: values[against],
-      slopes: {
-        pooled: found.map((f) => f.pooled.slope),
-        partial: found.map((f) => f.partial.slope),
-        within: found.map((f) => f.split.within),
-        between: found.map((f) => f.split.slope),
-      },
-      se: found.map((f) => f.split.se),
-    });
-    find(".sweep canvas").setAttribute(
-      "aria-label",
-      `The four slopes along the range of the slider ${sliders[against].label}, at the other sliders’ values.`,
-    );
   }
 
   const soon = () => (frame ||= requestAnimationFrame(show));
@@ -127,6 +81,7 @@ export function mount(host) {
   }
 
   function closeCase() {
+    if (!setup.cases.length) return;
     find(".case").hidden = true;
     mark();
   }
@@ -164,7 +119,7 @@ export function mount(host) {
     const how = `${words[went]}, from ${points(before[slope].slope)} to ${points(after[slope].slope)}.`;
     box.innerHTML = `<p tabindex="-1"><strong>${verdict} ${how}</strong> ${lesson(before, after)}</p>`;
     box.firstChild.focus();
-    told = after; // said already
+    told = now; // said already
   }
 
   function fromLink() {

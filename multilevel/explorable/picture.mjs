@@ -19,7 +19,7 @@ function outline(path, shape, x, y, r) {
 }
 
 // A canvas that is sharp on its screen, with axes; X and Y turn values into places.
-function frame(canvas, { x: [x0, x1], y: [y0, y1], xTicks, yTicks, xLabel, yLabel, log }) {
+export function frame(canvas, { x: [x0, x1], y: [y0, y1], xTicks, yTicks, xLabel, yLabel, log }) {
   const [width, height, sharp] = [canvas.clientWidth, canvas.clientHeight, window.devicePixelRatio];
   if (canvas.width !== Math.round(width * sharp) || canvas.height !== Math.round(height * sharp)) {
     canvas.width = Math.round(width * sharp);
@@ -43,7 +43,7 @@ function frame(canvas, { x: [x0, x1], y: [y0, y1], xTicks, yTicks, xLabel, yLabe
   for (const v of xTicks) {
     ctx.moveTo(X(v), top);
     ctx.lineTo(X(v), bottom);
-    ctx.fillText(v, X(v), bottom + 16);
+    ctx.fillText(String(v).replace("-", "−"), X(v), bottom + 16);
   }
   ctx.textAlign = "right";
   for (const v of yTicks) {
@@ -79,7 +79,7 @@ function frame(canvas, { x: [x0, x1], y: [y0, y1], xTicks, yTicks, xLabel, yLabe
 }
 
 // Words beside what they name, moved apart where they would meet, on a halo of the ground.
-function labels({ ctx, colour, right, top, bottom }, words) {
+export function labels({ ctx, colour, right, top, bottom }, words) {
   ctx.restore(); // words may leave the frame of the axes
   ctx.textAlign = "left";
   ctx.lineJoin = "round";
@@ -105,7 +105,7 @@ function labels({ ctx, colour, right, top, bottom }, words) {
   }
 }
 
-function range(from, to, step) {
+export function range(from, to, step) {
   return Array.from({ length: Math.round((to - from) / step) + 1 }, (_, i) => from + i * step);
 }
 

@@ -16,14 +16,12 @@ export function truth({ world, book }, values) {
   // Green and Blue all of it shows.
   const sampled = Math.max(0, n_hospitals - book.staff.length) / n_hospitals;
   const tau = Math.hypot(hospital_sd, staff * world.sd_staff_beyond_mix * Math.sqrt(sampled));
-  const icc = (sd) => sd ** 2 / (sd ** 2 + sigma ** 2);
   return {
     within,
     between: within + staff,
     tau,
     sigma,
-    icc: icc(tau),
-    ofSliders: icc(hospital_sd),
+    icc: tau ** 2 / (tau ** 2 + sigma ** 2),
   };
 }
 
@@ -44,8 +42,8 @@ export function cellTexts({ pooled, partial, split, hospitals }, real) {
   };
 }
 
-export function sliderText(name, step, value) {
-  return step === 1 ? String(value) : points(value, name === "within" ? "+" : "");
+export function sliderText({ low, step }, value) {
+  return step === 1 ? String(value) : points(value, low < 0 ? "+" : "");
 }
 
 export function verdict({ pooled, split }) {
@@ -59,10 +57,10 @@ export function verdict({ pooled, split }) {
 // What a reader who compares estimates with the truth would wonder about.
 export function note({ partial }, real, values) {
   const sentences = [];
-  if (partial.icc > real.ofSliders + 0.1)
+  if (partial.icc > real.icc + 0.1)
     sentences.push(
-      `The random intercept’s ICC is ${size(partial.icc)}, although the sliders make one of ` +
-        `${size(real.ofSliders)}: its hospital SD swallows the gap between the two slopes.`,
+      `The random intercept’s ICC is ${size(partial.icc)}, the true one ${size(real.icc)}: ` +
+        "its hospital SD swallows the gap between the two slopes.",
       "The within–between model gives that gap a slope of its own.",
     );
   if (real.tau > values.hospital_sd + 0.005)

@@ -135,6 +135,12 @@ def alt_text_faults(path):
     ]
 
 
+def captions_of_nothing(path):
+    """A cell that draws and prints gives its caption to both, and numbers the text as a figure."""
+    figures = parsed(path).select("div.cell figure")
+    return [f"{Path(path).name}: {f.get_text()!r}" for f in figures if not f.find("img")]
+
+
 def repeated_ids(path):
     ids = Counter(tag["id"] for tag in parsed(path).find_all(id=True))
     return [f"{Path(path).name}: id {name!r} occurs {n} times" for name, n in ids.items() if n > 1]

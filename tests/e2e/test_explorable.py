@@ -9,6 +9,7 @@ from site_checks import AXE, RUN_AXE, WCAG
 from multilevel.explore import PRESETS, explore
 
 CHAPTER = "content/01-three-hospitals.html"
+OF_SLOPES = "content/07-random-slopes.html"
 PHONE = {"width": 390, "height": 844}
 
 
@@ -48,15 +49,15 @@ def open_page(browser, site_url):
     """Open the chapter in a window of its own, in front of the figure; errors fail the test."""
     contexts, errors = [], []
 
-    def open_page(fragment="", near=True, **options):
+    def open_page(fragment="", near=True, chapter=CHAPTER, **options):
         options = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"} | options
         contexts.append(browser.new_context(**options))
         page = contexts[-1].new_page()
         page.on("pageerror", lambda error: errors.append(error))
-        page.goto(f"{site_url}{CHAPTER}{fragment}")
+        page.goto(f"{site_url}{chapter}{fragment}")
         if near:
             page.locator(".explorable").scroll_into_view_if_needed()
-            page.locator(".explorable canvas").wait_for()
+            page.locator(".explorable canvas").first.wait_for()
         return page
 
     yield open_page
@@ -252,6 +253,33 @@ def test_a_question_breaks_no_accessibility_rule(open_page, scheme, width):
     assert [(rule["id"], node["html"][:150]) for rule in found for node in rule["nodes"]] == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_ellipse_breaks_no_rule_either_and_does_not_scroll_sideways(open_page, scheme, width):
+    viewport = {"width": width, "height": 900}
+    page = open_page(chapter=OF_SLOPES, color_scheme=scheme, viewport=viewport)
+    page.evaluate(AXE)
+    found = page.evaluate(RUN_AXE.replace("document, options", '".explorable", options'), WCAG)
+    assert [(rule["id"], node["html"][:150]) for rule in found for node in rule["nodes"]] == []
+    whole = "document.documentElement"
+    assert page.evaluate(f"{whole}.scrollWidth - {whole}.clientWidth") == 0
+
+
+def test_a_zero_moved_by_keys_is_shown_and_heard(open_page):
+    figure = Figure(open_page(chapter=OF_SLOPES))
+    figure.press("Zero of severity", "ArrowRight", 8)
+    figure.wait_for_cell("here.correlation", "+0.66")
+    assert figure.cell("average.correlation") == "+0.20"
+    figure.box.locator(".said", has_text="correlation +0.66, before +0.20").wait_for(
+        state="attached"
+    )
+
+
+def test_a_link_to_the_ellipse_carries_its_values(open_page):
+    figure = Figure(open_page("#explorable-ellipse?zero=-0.6&correlation=0.2", chapter=OF_SLOPES))
+    figure.wait_for_cell("here.correlation", "+0.03")  # the nearest step is −0.5
+
+
 def test_the_figure_does_not_make_a_phone_scroll_sideways(open_page):
     figure = Figure(open_page(viewport=PHONE))
     figure.button("Two patients each").click()
@@ -323,14 +351,15 @@ def in_notebook(browser):
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_notebook_shows_the_figure_in_a_frame_of_its_own(in_notebook, preset):
     page, frame = in_notebook(explore(preset)._repr_html_())
-    slopes = frame.locator('[data-cell="within.slope"]')
-    assert slopes.inner_text().startswith("−")
+    cell, text = ("average.sd", "3.00") if preset == "ellipse" else ("within.slope", "−")
+    assert frame.locator(f'[data-cell="{cell}"]').inner_text().startswith(text)
     height = frame.locator("html").evaluate("html => html.scrollHeight")
     page.wait_for_function(
         "height => Math.abs(document.querySelector('iframe').clientHeight - height) <= 20",
         arg=height,
     )
-    assert frame.locator("canvas").count() == 1 + bool(PRESETS[preset].get("against"))
+    two = preset == "ellipse" or "against" in PRESETS[preset]
+    assert frame.locator("canvas").count() == 1 + two
     assert frame.get_by_role("button", name="Copy link to these values").count() == 0
 
 

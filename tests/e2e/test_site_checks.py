@@ -1,7 +1,15 @@
 """Each check of the built pages is shown to fail on a page with the fault that it looks for."""
 
 import pytest
-from site_checks import alt_text_faults, dead_links, repeated_ids, served, visit, wire_bytes
+from site_checks import (
+    alt_text_faults,
+    captions_of_nothing,
+    dead_links,
+    repeated_ids,
+    served,
+    visit,
+    wire_bytes,
+)
 
 GOOD_PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>A page</title>
@@ -30,6 +38,13 @@ def test_a_page_without_a_fault_passes_every_check(plant, tmp_path):
     file, seen = plant()
     assert (seen.violations, seen.foreign, seen.broken, seen.overflow) == ([], [], [], 0)
     assert alt_text_faults(file) + repeated_ids(file) + dead_links(tmp_path, file) == []
+
+
+def test_a_caption_below_text_is_found(plant):
+    file, _ = plant(
+        '<div class="cell"><figure><pre>1</pre><figcaption>Up.</figcaption></figure></div>'
+    )
+    assert captions_of_nothing(file) == ["page.html: '1Up.'"]
 
 
 def test_a_script_from_elsewhere_is_found(plant):

@@ -31,9 +31,8 @@ export class Cell {
     this.code = input.querySelector("pre").textContent.replace(/\n$/, "");
     this.setup = box.dataset.setup ?? "";
     this.output = box.querySelector(".cell_output");
-    this.static = [...(this.output?.childNodes ?? [])];
-    this.frames = [...(this.output?.querySelectorAll("figure, :not(figure) > img") ?? [])];
-    this.sources = this.frames.map((frame) => (frame.querySelector("img") ?? frame).src);
+    const images = this.output?.querySelectorAll("img") ?? [];
+    this.frames = [...images].map((image) => image.closest("figure") ?? image);
     this.run = run;
   }
 
@@ -50,7 +49,6 @@ export class Cell {
   }
 
   open() {
-    this.box.id ||= `live-${this.name.replace(" ", "-")}`;
     this.original = [...this.input.childNodes];
     const frame = document.createElement("div");
     frame.className = "live-editor highlight";
@@ -71,31 +69,14 @@ export class Cell {
       leave: () => this.runButton.focus(),
       changed: () => (this.resetButton.disabled = !this.edited),
     });
-    if (!this.output) {
-      this.output = document.createElement("div");
-      this.output.className = "cell_output docutils container";
-      this.box.append(this.output);
-      this.added = true;
-    }
   }
 
-  // Give the page back as it was built.
+  // Give the page back as it was built, when Python has not started: no cell has run then.
   close() {
     this.editor.destroy();
     this.editor = undefined;
     this.input.replaceChildren(...this.original);
-    this.restoreOutput();
-    if (this.added) this.output.remove();
     delete this.box.dataset.live;
-  }
-
-  restoreOutput() {
-    this.frames.forEach((frame, position) => {
-      const image = frame.querySelector("img") ?? frame;
-      image.src = this.sources[position];
-      image.alt = image.dataset.alt ?? image.alt;
-    });
-    this.output.replaceChildren(...this.static);
   }
 
   reset() {
@@ -115,6 +96,11 @@ export class Cell {
 
   // `edited` says whether this cell or one above differs from the page.
   show({ outputs, failed }, edited) {
+    if (!this.output) {
+      this.output = document.createElement("div");
+      this.output.className = "cell_output docutils container";
+      this.box.append(this.output);
+    }
     show(this.output, outputs, this.frames, edited);
     this.mark(failed ? "failed" : "done");
   }

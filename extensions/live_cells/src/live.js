@@ -36,7 +36,8 @@ const session = new Session(BASE, {
     keepPage(ROOT);
   },
   failed(reason) {
-    giveUp(explain(reason));
+    // what was fetched ahead and failed is tried again when the reader asks for it
+    if (bar.state !== "closed") giveUp(explain(reason));
   },
 });
 

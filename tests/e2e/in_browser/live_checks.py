@@ -45,10 +45,11 @@ class LivePage:
         return self.page.locator(".live-status")
 
     def cell(self, text):
-        """The first cell whose code has this text now; found again when the text has changed."""
-        code = self.page.locator(".cell_input", has_text=text)
-        cell = self.page.locator("div.cell", has=code).first
-        return self.page.locator(f"#{cell.get_attribute('id')}")
+        """The first cell whose code has this text now, even when the text changes later."""
+        codes = self.page.locator("div.cell .cell_input").all_text_contents()
+        return self.page.locator("div.cell").nth(
+            next(place for place, code in enumerate(codes) if text in code)
+        )
 
     def read(self):
         return self.page.evaluate(READ)
@@ -60,7 +61,7 @@ class LivePage:
         expect(self.bar).to_have_attribute("data-state", state, timeout=MINUTE)
 
     def start(self):
-        self.press("Edit and run this page")
+        self.bar.get_by_role("button", name="Edit and run this page").press("Enter")
         self.wait()
 
     def run_all(self):
