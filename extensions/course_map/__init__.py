@@ -35,7 +35,7 @@ class CourseMap(SphinxDirective):
         items = [
             f'<li data-minutes="{chapter.reading + chapter.exercises}">'
             f'<a href="{uri(self.env.docname, chapter.docname)}">{escape(chapter.title)}</a>'
-            f'<span class="mark" hidden>{self.mark(chapter)}</span><br>'
+            f'<span class="read-mark" hidden>{self.mark(chapter)}</span><br>'
             f"{chapter.minutes}; builds on {listed(chapter.needs)}</li>"
             for chapter in chapters
         ]
@@ -55,7 +55,7 @@ def add_marks(app, pagename, templatename, context, doctree):
         mark = MARK.format(pagename, "I have read this chapter")
         there = context["pathto"](PAGE)
         context["body"] += (
-            f'<p class="chapter-read mark" hidden>{mark} (<a href="{there}">course map</a>)</p>'
+            f'<p class="chapter-read read-mark" hidden>{mark} (<a href="{there}">course map</a>)</p>'
         )
     if "data-chapter" in context.get("body", ""):
         app.add_js_file("course_map.js", loading_method="defer")

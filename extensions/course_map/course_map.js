@@ -50,6 +50,6 @@
   window.addEventListener("storage", show); // marked in another tab
   window.addEventListener("pageshow", (event) => event.persisted && show());
 
-  document.querySelectorAll(".mark, .course-progress").forEach((part) => (part.hidden = false));
+  document.querySelectorAll(".read-mark, .course-progress").forEach((part) => (part.hidden = false));
   show();
 })();
