@@ -55,7 +55,8 @@ def add_marks(app, pagename, templatename, context, doctree):
         mark = MARK.format(pagename, "I have read this chapter")
         there = context["pathto"](PAGE)
         context["body"] += (
-            f'<p class="chapter-read read-mark" hidden>{mark} (<a href="{there}">course map</a>)</p>'
+            f'<p class="chapter-read read-mark" hidden>{mark} '
+            f'(<a href="{there}">course map</a>)</p>'
         )
     if "data-chapter" in context.get("body", ""):
         app.add_js_file("course_map.js", loading_method="defer")
