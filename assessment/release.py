@@ -36,7 +36,7 @@ nbgrader/     a course for nbgrader 0.9: its configuration and the source of the
 quiz/         the self-check of the chapter for Canvas and others (QTI), for Moodle, and on paper
 chapter.pdf   the chapter, to print
 
-How to grade with either: the page "Grading" of the book.
+What to do with all this: the page "Assign and grade a chapter" of the book.
 """
 
 

@@ -78,6 +78,14 @@ def test_slides_take_as_long_as_their_notes_say(chapter):
 
 
 @each_chapter
+def test_the_last_slide_names_two_exercises_that_the_session_leaves(chapter):
+    named = re.findall(r'"([^"]+)"', DECKS[chapter].split("For next time:")[1])
+    in_class = re.findall(r'^\| Exercise "(.+)" \|', part(chapter, "Timing"), re.M)
+    left = exercises_of(CHAPTERS[chapter]).keys() - set(in_class)
+    assert len(named) == 2 and set(named) <= left
+
+
+@each_chapter
 def test_a_chapter_says_how_long_its_exercises_take(chapter):
     assert read_chapter(f"content/{chapter}", CHAPTERS[chapter]).exercises == sum(
         exercises_of(CHAPTERS[chapter]).values()
