@@ -1,7 +1,7 @@
 """What each student should answer, and whether the hidden tests tell right from wrong.
 
-``python -m assessment.answers [N [NAME...]]`` tries N ids (1,000 unless told) with every assignment,
-or with those that are named.
+``python -m assessment.answers [N [NAME...]]`` tries N ids (1,000 unless told) with the assignments
+that are named, or with all.
 """
 
 from __future__ import annotations

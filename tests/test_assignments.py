@@ -21,12 +21,12 @@ from multilevel.assignments import student_rng
 
 ASSIGNMENTS = {path.stem: read(path) for path in sources()}
 SOURCE = (ROOT / "assignments/03-icc.md").read_text(encoding="utf-8")
-IDS = [f"S{number}" for number in range(30)]
+IDS = [f"S{number}" for number in range(12)]
 SERVED = (".html", ".md", ".txt", ".ipynb", ".json", ".js", ".py", ".csv", ".xml")
 
 
 @pytest.mark.parametrize("name", ASSIGNMENTS)
-def test_hidden_tests_tell_right_from_wrong_for_thirty_students(name):
+def test_hidden_tests_tell_right_from_wrong_for_a_dozen_students(name):
     said = [c for student in IDS for c in answers.complaints(ASSIGNMENTS[name], student)]
     assert not said, "\n".join(said)
 
