@@ -38,10 +38,10 @@ assignment-pages: .venv/installed  ## write the students' side of every assignme
 export OVERLAY  # a folder with private assignments, instead of those of the repository
 CLASS ?= assessment/example_class.csv
 assignments: site  ## a zip of each chapter for who teaches it; CLASS=ids.csv names the students
-	$(BIN)/python -m assessment.release $(CLASS) $(CHAPTER)
+	$(BIN)/python -m assessment.release "$(CLASS)" $(CHAPTER)
 
 grade: .venv/installed  ## CHAPTER=03-icc SUBMISSIONS=folder CLASS=ids.csv: writes folder/grades.csv
-	$(BIN)/python -m assessment.grade $(CHAPTER) $(SUBMISSIONS) $(CLASS)
+	$(BIN)/python -m assessment.grade "$(CHAPTER)" "$(SUBMISSIONS)" "$(CLASS)"
 
 exam: .venv/installed  ## the exam bank as QTI, as Moodle XML and on paper, with keys, in _build/exam
 	$(BIN)/python -m assessment.quiz assessment/exam _build/exam

@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -38,6 +39,12 @@ def owner(path: Path, ids: list[str]) -> str | None:
     words = {word.lower() for word in re.split(r"[^\w-]|_", f"{path.parent.name}/{path.stem}")}
     named = [student for student in ids if student.lower() in words]
     return named[0] if len(named) == 1 else None
+
+
+def handed_in_files(folder: Path) -> list[Path]:
+    """Return the notebooks of a folder, without the copies that Jupyter and macOS hide there."""
+    found = [path.relative_to(folder) for path in folder.rglob("*.ipynb")]
+    return [folder / path for path in sorted(found) if not re.search(r"(^|/)(\.|__)", str(path))]
 
 
 def answers_of(submission: Path, student: str, seconds: int) -> tuple[dict, bool]:
@@ -98,15 +105,18 @@ def grade(
 def main(name: str, folder: Path, class_list: Path, seconds: int = SECONDS) -> Path:
     """Grade every notebook in a folder, and write the table of grades there."""
     ids, names = read_class(class_list), read(SOURCES / f"{name}.md").answers
-    submissions = sorted(folder.rglob("*.ipynb"))
+    submissions = handed_in_files(folder)
     with TemporaryDirectory() as temporary:
         with ZipFile(OUT / f"{name}.zip") as bundle:
             autograder = Path(bundle.extract(f"{name}/otter/autograder.zip", temporary))
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             work = partial(grade, ids=ids, names=names, autograder=autograder, seconds=seconds)
             rows = list(pool.map(work, submissions))
-    handed_in = {row["id"] for row in rows}
-    rows += [{"id": i, "score": 0.0, "note": "nothing"} for i in ids if i not in handed_in]
+    counts = Counter(row["id"] for row in rows if row["id"])
+    for row in rows:
+        if (count := counts[row["id"]]) > 1:
+            row["note"] = "; ".join(filter(None, [f"one of {count} files", row["note"]]))
+    rows += [{"id": i, "score": 0.0, "note": "nothing"} for i in ids if i not in counts]
     pd.DataFrame(rows).sort_values("id", kind="stable").to_csv(folder / "grades.csv", index=False)
     return folder / "grades.csv"
 

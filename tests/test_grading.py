@@ -65,7 +65,9 @@ def graded_by_otter(bundle, tmp_path_factory):
     for student, given in (ANSWERS | tampered).items():
         nbformat.write(submission(notebook, student, given), handed_in / f"Doe_{student}_1.ipynb")
     nbformat.write(submission(notebook, "right", ANSWERS["right"]), handed_in / "copied.ipynb")
-    (handed_in / "class.csv").write_text("\n".join(["id", *ANSWERS, "absent"]))
+    for name in ("Doe_twice_1.ipynb", "Doe_twice_2.ipynb"):
+        nbformat.write(submission(notebook, "twice", ANSWERS["blank"]), handed_in / name)
+    (handed_in / "class.csv").write_text("\n".join(["id", *ANSWERS, "absent", "twice"]))
     with zipfile.ZipFile(handed_in / "03-icc.zip", "w") as bundle_of_chapter:
         bundle_of_chapter.write(folder / "otter/autograder.zip", "03-icc/otter/autograder.zip")
     with pytest.MonkeyPatch.context() as patch:
@@ -89,6 +91,7 @@ def test_the_grades_name_who_handed_in_nothing_and_files_without_an_owner(graded
     assert graded_by_otter.loc["absent", "note"] == "nothing"
     assert graded_by_otter.loc["", "file"] == "copied.ipynb"
     assert graded_by_otter.loc["", "score"] == 0
+    assert (graded_by_otter.loc["twice", "note"] == "one of 2 files").all()
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +124,13 @@ def test_nbgrader_grades_a_submission_as_it_deserves(graded_by_nbgrader, student
 )
 def test_a_submission_belongs_to_the_one_id_that_its_path_names(path, student):
     assert grade.owner(Path("folder", path), ["S1", "S2"]) == student
+
+
+def test_copies_that_were_never_handed_in_are_left_out(tmp_path):
+    for name in ("S1.ipynb", ".ipynb_checkpoints/S1.ipynb", "__MACOSX/a/._S1.ipynb", "a/S2.ipynb"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert grade.handed_in_files(tmp_path) == [tmp_path / "S1.ipynb", tmp_path / "a/S2.ipynb"]
 
 
 def test_an_id_in_the_notebook_that_is_not_the_owners_is_noted(tmp_path, monkeypatch):
