@@ -109,9 +109,12 @@ def add_style(app, pagename, templatename, context, doctree):
         app.add_css_file("katex/katex.min.css")
 
 
-def copy_style(app, error):
-    """Copy KaTeX's style sheet, fonts and licence beside the pages."""
-    if error or app.builder.format != "html":
+def copy_style(app):
+    """Copy KaTeX's style sheet, fonts and licence to where the pages will be.
+
+    This comes first: a page gives the style sheet's checksum, if there is a style sheet.
+    """
+    if app.builder.format != "html":
         return
     target = Path(app.outdir, "_static", "katex")
     shutil.copytree(KATEX, target, ignore=shutil.ignore_patterns("*.js"), dirs_exist_ok=True)
@@ -126,6 +129,6 @@ def setup(app):
     app.add_html_math_renderer("katex", (visit_math, None), (visit_displaymath, None))
     app.connect("doctree-read", refuse_random_ids)
     app.connect("html-page-context", add_style)
-    app.connect("build-finished", copy_style)
+    app.connect("builder-inited", copy_style)
     # V8 hangs in a forked process, so pages are written by one.
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}
