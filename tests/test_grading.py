@@ -102,7 +102,7 @@ def graded_by_nbgrader(bundle, tmp_path_factory):
     for student, given in ANSWERS.items():
         path = course / "submitted" / student / "03-icc" / "03-icc.ipynb"
         release.write_notebook(submission(notebook, student, given), path)
-    release.tool("nbgrader", "autograde", "03-icc", "--Execute.timeout=20", folder=course)
+    release.tool("nbgrader", "autograde", "03-icc", "--Execute.timeout=40", folder=course)
     release.tool("nbgrader", "export", folder=course)
     return pd.read_csv(course / "grades.csv").set_index("student_id")["score"]
 
