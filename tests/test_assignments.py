@@ -95,6 +95,12 @@ def test_an_id_has_the_same_data_whatever_its_capitals_and_others_have_others():
     assert draws[0] == draws[1] and len(set(draws)) == 3
 
 
+def test_a_test_for_nbgrader_does_not_depend_on_what_made_it(monkeypatch):
+    made = notebooks.nbgrader(ASSIGNMENTS["03-icc"])
+    monkeypatch.setattr("builtins._", str, raising=False)  # as after Sphinx, in the same process
+    assert notebooks.nbgrader(ASSIGNMENTS["03-icc"]) == made
+
+
 def test_an_empty_id_is_refused():
     with pytest.raises(ValueError, match="STUDENT is empty"):
         student_rng(" ", chapter=3)
