@@ -152,7 +152,9 @@ def test_a_hidden_draw_travels_because_later_draws_depend_on_it():
     assert needed([hidden("_ = rng.normal()"), shown("rng.normal()")]) == ["_ = rng.normal()"]
 
 
-@pytest.mark.parametrize("below", ["for a in [2]:\n    print(a)", "[a for a in [2]]"])
+@pytest.mark.parametrize(
+    "below", ["for a in [2]:\n    print(a)", "[a for a in [2]]", "{a: {a} for a in [2]}"]
+)
 def test_a_name_that_a_loop_gives_a_value_is_not_needed(below):
     assert needed([hidden("for a in [1]:\n    assert a"), shown(below)]) == [""]
 

@@ -6,6 +6,7 @@ travel along, and no others.
 """
 
 import ast
+from copy import deepcopy
 from symtable import symtable
 
 SECRET = {"test", "hidden-test"}  # never published, whoever needs it
@@ -13,9 +14,24 @@ SECRET = {"test", "hidden-test"}  # never published, whoever needs it
 GENERATOR = "rng"
 
 
+class _AsGenerators(ast.NodeTransformer):
+    """Write comprehensions as generators, which have a scope of their own in every Python."""
+
+    def visit_ListComp(self, node):
+        self.generic_visit(node)
+        return ast.GeneratorExp(node.elt, node.generators)
+
+    visit_SetComp = visit_ListComp
+
+    def visit_DictComp(self, node):
+        self.generic_visit(node)
+        return ast.GeneratorExp(ast.Tuple([node.key, node.value], ast.Load()), node.generators)
+
+
 def _tables(statement):
     """Return the symbol tables of a statement: its own, and those of the functions in it."""
-    tables = [symtable(ast.unparse(statement), "cell", "exec")]
+    plain = ast.unparse(_AsGenerators().visit(deepcopy(statement)))
+    tables = [symtable(plain, "cell", "exec")]
     for table in tables:
         tables.extend(table.get_children())
     return tables

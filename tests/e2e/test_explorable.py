@@ -4,6 +4,7 @@ import re
 from urllib.parse import urldefrag
 
 import pytest
+from playwright.sync_api import expect
 from site_checks import AXE, RUN_AXE, WCAG
 
 from multilevel.explore import PRESETS, explore
@@ -352,7 +353,7 @@ def in_notebook(browser):
 def test_a_notebook_shows_the_figure_in_a_frame_of_its_own(in_notebook, preset):
     page, frame = in_notebook(explore(preset)._repr_html_())
     cell, text = ("average.sd", "3.00") if preset == "ellipse" else ("within.slope", "−")
-    assert frame.locator(f'[data-cell="{cell}"]').inner_text().startswith(text)
+    expect(frame.locator(f'[data-cell="{cell}"]')).to_have_text(re.compile(f"^{text}"))
     height = frame.locator("html").evaluate("html => html.scrollHeight")
     page.wait_for_function(
         "height => Math.abs(document.querySelector('iframe').clientHeight - height) <= 20",

@@ -27,15 +27,23 @@ KEPT = """async () => {
   }
 }"""
 
+# Keeps what the page says: it may have said the next thing before anybody can ask.
+LISTEN = """status => {
+  window.said = [];
+  const keep = () => said.push(status.textContent);
+  new MutationObserver(keep).observe(status, { childList: true, subtree: true });
+}"""
+
 
 @pytest.fixture(scope="module")
 def first(browser, live_site, site_url):
     """The first chapter with Python started; each test leaves the code as it found it."""
     with opened(browser, site_url, FIRST) as live:
         live.start()
+        live.status.evaluate(LISTEN)
         live.cell("pooled.params.round(2)").get_by_role("button", name="Run").click()
-        live.said_first = live.status.inner_text()
         live.wait()
+        live.said_first = live.page.evaluate("said[0]")
         live.states_first = [cell["state"] for cell in live.read()]
         yield live
 
