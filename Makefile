@@ -1,13 +1,16 @@
-# site · test · lint · live · serve · reference · bench · lock · sphinx-9 · clean · mutation · assignments · grade · exam: each one line of thought.
+# site · test · lint · live · serve · reference · bench · lock · sphinx-9 · clean · mutation · assignments · grade · answers · exam: each one line of thought.
 PYTHON ?= python3
 BIN := .venv/bin
 
 # Same sources, same bytes: figures and pages carry the time of the last commit, not of the build.
 export SOURCE_DATE_EPOCH := $(shell git log -1 --format=%ct 2>/dev/null || echo 1767225600)
+# One thread for linear algebra: processes that run side by side would wait for each other's threads
+# (twenty times as long, where many small models are fitted), and last digits would hang on cores.
+export OPENBLAS_NUM_THREADS := 1
 # One formula engine, so that the same formula makes the same design everywhere.
 export SM_FORMULA_ENGINE := patsy
 
-.PHONY: site test lint live serve reference bench lock sphinx-9 clean mutation assignment-pages assignments grade exam
+.PHONY: site test lint live serve reference bench lock sphinx-9 clean mutation assignment-pages assignments grade answers exam
 
 site: .venv/installed  ## execute and build the whole book
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -43,16 +46,19 @@ assignments: site  ## a zip of each chapter for who teaches it; CLASS=ids.csv na
 grade: .venv/installed  ## CHAPTER=03-icc SUBMISSIONS=folder CLASS=ids.csv: writes folder/grades.csv
 	$(BIN)/python -m assessment.grade "$(CHAPTER)" "$(SUBMISSIONS)" "$(CLASS)"
 
+answers: .venv/installed  ## do the hidden tests tell right from wrong, for a thousand ids? CHAPTER=03-icc
+	$(BIN)/python -W ignore -m assessment.answers $(CHAPTER)
+
 exam: .venv/installed  ## the exam bank as QTI, as Moodle XML and on paper, with keys, in _build/exam
 	$(BIN)/python -m assessment.quiz assessment/exam _build/exam
 
 bench: .venv/installed  ## measure profile_reml against other packages, lme4 among them if R has it
 	$(BIN)/pip install --quiet --editable ".[bench]"
-	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 RAYON_NUM_THREADS=1 $(BIN)/python bench/bench.py
+	OMP_NUM_THREADS=1 RAYON_NUM_THREADS=1 $(BIN)/python bench/bench.py
 
 mutation: .venv/installed  ## spoil a module line by line: do the tests notice? make mutation MODULE=sums
 	$(BIN)/pip install --quiet mutmut==3.8.1
-	OPENBLAS_NUM_THREADS=1 $(BIN)/mutmut run --max-children 2 "multilevel.$(MODULE).*" && $(BIN)/mutmut results
+	$(BIN)/mutmut run --max-children 2 "multilevel.$(MODULE).*" && $(BIN)/mutmut results
 
 lock:  ## compile requirements.txt from pyproject.toml for Python 3.11 to 3.13
 	$(PYTHON) -m venv .venv && $(BIN)/pip install --quiet uv

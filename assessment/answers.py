@@ -1,7 +1,6 @@
 """What each student should answer, and whether the hidden tests tell right from wrong.
 
-``python -m assessment.answers [N [NAME...]]`` tries N ids (1,000 unless told) with the assignments
-that are named, or with all.
+``make answers`` tries a thousand ids with each assignment, or, with ``CHAPTER=03-icc``, with one.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ import pandas as pd
 from assessment.source import Assignment, Exercise, read, sources
 
 CHANGEABLE = (pd.DataFrame, np.random.Generator)
+IDS = [f"S{number}" for number in range(1000)]
 
 
 def run(source: str, names: dict) -> dict:
@@ -95,15 +95,11 @@ def _misjudged(exercise: Exercise, names: dict) -> list[str]:
 
 
 if __name__ == "__main__":
-    number, *named = sys.argv[1:] or [1000]
-    number = int(number)
-    ids = [f"S{number}" for number in range(number)]
-    found = []
+    named, found = sys.argv[1:], []
     with ProcessPoolExecutor() as pool:
         for path in sources():
-            if named and path.stem not in named:
-                continue
-            for said in pool.map(partial(complaints, read(path)), ids, chunksize=10):
-                found += said
+            if not named or path.stem in named:
+                for said in pool.map(partial(complaints, read(path)), IDS, chunksize=10):
+                    found += said
     print(*found, sep="\n")
-    sys.exit(f"{number} ids: {len(found)} answers are misjudged." if found else None)
+    sys.exit(f"{len(IDS)} ids: {len(found)} answers are misjudged." if found else None)
