@@ -19,8 +19,14 @@ PLAIN = (bool, int, float, str)
 
 
 def plain(values: dict[str, object]) -> dict[str, object]:
-    """Return the values that are a number or a text, as Python's own, by their names."""
-    values = {n: v.item() if isinstance(v, np.generic) else v for n, v in values.items()}
+    """Return the values that are a number or a text, as Python's own, by their names.
+
+    An array of one number is that number: `check` takes it for one, too.
+    """
+    values = {
+        n: v.item() if isinstance(v, np.generic | np.ndarray) and v.size == 1 else v
+        for n, v in values.items()
+    }
     return {n: v for n, v in values.items() if type(v) in PLAIN and not n.startswith("_")}
 
 
