@@ -120,6 +120,6 @@ def _singular_message(model: MixedLM) -> str:
         f"Singular fit of {model.endog_names!r}: a variance of the random effects "
         f"({', '.join(model.data.param_names[model.k_fe :])}) is estimated at zero, or a "
         "correlation at -1 or 1. The data cannot tell it from zero, which is common with few "
-        "groups and no proof that it is zero. Report it, give an interval for it, or leave "
-        "that random effect out."
+        "groups and no proof that it is zero. Report it and give an interval for it; of several "
+        "random effects, see what a simpler model says."
     )

@@ -244,7 +244,7 @@ def test_the_verdict_of_singularity_has_no_unit(patients, factor):
     said = (
         r"^Singular fit of 'will_to_live': a variance of the random effects \(hospital Var\) is "
         r"estimated at zero, or a correlation at -1 or 1\. The data cannot tell it from zero.* "
-        r"leave that random effect out\.$"
+        r"see what a simpler model says\.$"
     )
     with pytest.warns(SingularFitWarning, match=said):
         fit_mixed(FORMULA, flat, groups="hospital")
