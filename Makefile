@@ -39,11 +39,11 @@ assignment-pages: .venv/installed  ## write the students' side of every assignme
 	$(BIN)/python -m assessment.pages
 
 export OVERLAY  # a folder with private assignments, instead of those of the repository
-CLASS ?= assessment/example_class.csv
 assignments: site  ## a zip of each chapter for who teaches it; CLASS=ids.csv names the students
-	$(BIN)/python -m assessment.release "$(CLASS)" $(CHAPTER)
+	$(BIN)/python -m assessment.release "$(or $(CLASS),assessment/example_class.csv)" $(CHAPTER)
 
 grade: .venv/installed  ## CHAPTER=03-icc SUBMISSIONS=folder CLASS=ids.csv: writes folder/grades.csv
+	$(if $(and $(CHAPTER),$(SUBMISSIONS),$(CLASS)),,$(error Say all three: make grade CHAPTER=03-icc CLASS=ids.csv SUBMISSIONS=folder))
 	$(BIN)/python -m assessment.grade "$(CHAPTER)" "$(SUBMISSIONS)" "$(CLASS)"
 
 answers: .venv/installed  ## do the hidden tests tell right from wrong, for a thousand ids? CHAPTER=03-icc

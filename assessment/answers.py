@@ -95,11 +95,14 @@ def _misjudged(exercise: Exercise, names: dict) -> list[str]:
 
 
 if __name__ == "__main__":
-    named, found = sys.argv[1:], []
+    named, paths, found = sys.argv[1:], sources(), []
+    if unknown := set(named) - {path.stem for path in paths}:
+        sys.exit(f"There is no assignment {', '.join(unknown)}.")
+    tried = [path for path in paths if not named or path.stem in named]
     with ProcessPoolExecutor() as pool:
-        for path in sources():
-            if not named or path.stem in named:
-                for said in pool.map(partial(complaints, read(path)), IDS, chunksize=10):
-                    found += said
+        for path in tried:
+            for said in pool.map(partial(complaints, read(path)), IDS, chunksize=10):
+                found += said
     print(*found, sep="\n")
-    sys.exit(f"{len(IDS)} ids: {len(found)} answers are misjudged." if found else None)
+    summary = f"{len(tried)} assignments, {len(IDS)} ids each: {len(found)} answers are misjudged."
+    sys.exit(summary if found else print(summary))

@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
 from assessment.answers import failures, run, start
-from assessment.pages import checks, heading, student_cells
+from assessment.pages import checks, heading, starter, tagged
 from assessment.source import Assignment, Exercise
 
 OTTER = """\
@@ -96,14 +96,12 @@ def nbgrader(assignment: Assignment) -> NotebookNode:
     for item in assignment.items:
         if not isinstance(item, Exercise):
             locked = item.cell_type == "code" and not item.source.startswith("STUDENT =")
-            cells.append(_tagged(item, f"setup-{len(cells)}") if locked else item)
+            cells.append(tagged(item.source, f"setup-{len(cells)}") if locked else item)
             continue
         number = assignment.exercises.index(item) + 1
         cells += [heading(number, item), *item.task]
-        starter = "\n".join(item.starter)
-        answer = f"{starter}\n### BEGIN SOLUTION\n{item.model_answer}\n### END SOLUTION"
-        cells.append(_tagged(new_code_cell(answer), item.label, solution=True, locked=False))
-        cells.append(_tagged(new_code_cell(checks(item)), f"{item.label}-checks"))
+        cells.append(starter(item, f"### BEGIN SOLUTION\n{item.model_answer}\n### END SOLUTION"))
+        cells.append(new_code_cell(checks(item)))
         for count, test in enumerate(item.hidden, start=1):
             source = (
                 f"# Test {count} of {len(item.hidden)}: it is filled in when your work is graded.\n"
@@ -111,19 +109,8 @@ def nbgrader(assignment: Assignment) -> NotebookNode:
                 f"{_call(test, 'STUDENT')}\n### END HIDDEN TESTS"
             )
             points = item.points_per_test
-            cells.append(
-                _tagged(new_code_cell(source), f"{item.label}-{count}", grade=True, points=points)
-            )
+            cells.append(tagged(source, f"{item.label}-{count}", grade=True, points=points))
     return notebook(cells)
-
-
-def student(assignment: Assignment) -> NotebookNode:
-    return notebook(student_cells(assignment))
-
-
-def _tagged(cell: NotebookNode, name: str, **kind: object) -> NotebookNode:
-    plain = {"grade": False, "solution": False, "locked": True, "task": False, "schema_version": 3}
-    return new_code_cell(cell.source, metadata={"nbgrader": {"grade_id": name} | plain | kind})
 
 
 def _name(test: str) -> str:

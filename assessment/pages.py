@@ -6,6 +6,7 @@ the book, its downloads, live cells and Binder only ever see them, never a sourc
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +41,18 @@ def checks(exercise: Exercise) -> str:
     return "\n\n\n".join([*exercise.public, "\n".join(calls)])
 
 
+def tagged(source: str, name: str, **kind: object) -> NotebookNode:
+    """Return a code cell that nbgrader knows by a name."""
+    plain = {"grade": False, "solution": False, "locked": True, "task": False, "schema_version": 3}
+    return new_code_cell(source, metadata={"nbgrader": {"grade_id": name} | plain | kind})
+
+
+def starter(exercise: Exercise, solution: str = "") -> NotebookNode:
+    """Return the cell for the answers; by its name nbgrader finds the tests that belong to it."""
+    source = "\n".join([*exercise.starter, *filter(None, [solution])])
+    return tagged(source, exercise.label, solution=True, locked=False)
+
+
 def student_cells(assignment: Assignment) -> Iterator[NotebookNode]:
     """Yield what students see; whatever is not taken here stays secret."""
     number = 0
@@ -50,7 +63,7 @@ def student_cells(assignment: Assignment) -> Iterator[NotebookNode]:
         number += 1
         yield heading(number, item)
         yield from item.task
-        yield from (new_code_cell(source) for source in item.starter)
+        yield starter(item)
         yield new_code_cell(checks(item))
 
 
@@ -59,7 +72,9 @@ def page(assignment: Assignment) -> str:
     parts = [HEADER + NOTE]
     for cell in student_cells(assignment):
         if cell.cell_type == "code":
-            parts.append(f"```{{code-cell}} ipython3\n{cell.source}\n```")
+            named = cell.metadata.get("nbgrader")
+            header = f"---\nnbgrader: {json.dumps(named)}\n---\n" if named else ""
+            parts.append(f"```{{code-cell}} ipython3\n{header}{cell.source}\n```")
         else:
             parts.append(cell.source)
     return "\n\n".join(parts) + "\n"

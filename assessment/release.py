@@ -1,6 +1,7 @@
 """Everything that an instructor needs of a chapter, in one zip.
 
-``python -m assessment.release CLASS.csv [NAME...]`` writes ``_build/assignments/NAME.zip``.
+``python -m assessment.release CLASS.csv [NAME...]`` writes ``_build/assignments/NAME.zip``, or, of
+assignments from an OVERLAY, ``_build/private-assignments/NAME.zip``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from assessment.classes import read_class
 from assessment.paper import print_page
 from assessment.source import ROOT, SOURCES, Assignment, read, sources
 
-OUT = ROOT / "_build" / "assignments"
+# Private assignments may have the names of the book's.
+OUT = ROOT / "_build" / ("private-assignments" if os.environ.get("OVERLAY") else "assignments")
 CONFIG = Path(__file__).with_name("nbgrader_config.py")
 CONTENTS = """\
 {name}: what is in this folder

@@ -119,13 +119,28 @@ def test_the_key_has_a_row_for_each_id_and_a_column_for_each_answer():
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("name\nA\n", "no column 'id'"), ("id\nA\na\n", "'a' twice"), ("id,x\nA,1\n,2\n", "empty id")],
+    [
+        ("name\nA\n", "no column 'id'"),
+        ("", "no column 'id'"),
+        ("id\n\n", "has no id"),
+        ("id\nA\na\n", "'a' twice"),
+        ("id,x\nA,1\n,2\n", "line 3: '' is no id"),
+        ("id\nS_1\n", "line 2: 'S_1' is no id"),
+        ("id,name\nS1,Doe, Jane\n", "line 2: 3 fields below a heading of 2"),
+        ("id,name\nS1,Zoë\n", "not in UTF-8"),
+    ],
 )
 def test_a_class_list_that_cannot_be_used_is_refused(tmp_path, text, message):
     path = tmp_path / "ids.csv"
-    path.write_text(text)
+    path.write_text(text, encoding="latin-1")
     with pytest.raises(ValueError, match=message):
         read_class(path)
+
+
+@pytest.mark.parametrize("text", ["\ufeffname;id\nDoe, Jane;S1\n;NA\n", 'x,id\n"a, b",S1\n,NA'])
+def test_a_class_list_is_read_as_spreadsheets_write_it(tmp_path, text):
+    (tmp_path / "ids.csv").write_text(text, encoding="utf-8")
+    assert read_class(tmp_path / "ids.csv") == ["S1", "NA"]
 
 
 def test_the_instructors_notebook_has_solution_rubric_tests_and_what_wrong_answers_fail():
