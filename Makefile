@@ -79,7 +79,7 @@ sphinx-9: .venv/installed  ## build the same sources with the newest Sphinx and 
 	PYTHONPATH=extensions $(S9)/venv/bin/sphinx-build -W -n --keep-going -c $(S9) . $(S9)/html
 
 clean:  ## remove everything that is made
-	rm -rf _build _nbval .venv .live/build .live/site extensions/live_cells/node_modules
+	rm -rf _build _nbval mutants .venv .live/build .live/site extensions/live_cells/node_modules
 
 .venv/installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -80,7 +80,7 @@ def complaints(assignment: Assignment, student: str) -> list[str]:
 
 
 def _misjudged(exercise: Exercise, names: dict) -> list[str]:
-    said, idle = [], set()
+    said = []
     tests = exercise.public + exercise.hidden
     for answer in [exercise.model_answer, *exercise.also_right]:
         for test, fault in failures(tests, names, run(answer, names)).items():

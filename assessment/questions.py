@@ -10,6 +10,7 @@ too, and ``check`` is one that must be true.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,8 +69,12 @@ def load(path: str | Path) -> Quiz:
     source = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(source, dict) or set(source) != {"title", "questions"}:
         raise ValueError(f"{path.name}: a quiz has a title and questions, and nothing else.")
+    if not isinstance(source["questions"], list) or not source["questions"]:
+        raise ValueError(f"{path.name}: questions must be a list of them.")
     questions = []
     for number, entry in enumerate(source["questions"], start=1):
+        if not isinstance(entry, dict):
+            raise ValueError(f"{path.name}, question {number}: it has an id, objective, question …")
         where = f"{path.name}, question {entry.get('id', number)}"
         try:
             questions.append(_question(entry))
@@ -91,6 +96,8 @@ def _question(entry: dict) -> Question:
         raise ValueError("an id has lower-case letters, digits and hyphens.")
     if type(entry["objective"]) is not int:
         raise ValueError("objective is the number of one objective of the chapter.")
+    if not isinstance(entry.get("values", {}), dict):
+        raise ValueError("values are names with their expressions, {n: 4, half: n / 2}.")
     values: dict[str, object] = {}
     for name, expression in entry.get("values", {}).items():
         values[name] = _compute(expression, values)
@@ -98,7 +105,7 @@ def _question(entry: dict) -> Question:
         raise ValueError(f"its check is false: {entry['check']}")
     text = _filled(entry["question"], values, "question")
     if "options" not in entry:
-        answer, tolerance = (float(_compute(entry[k], values)) for k in ("answer", "tolerance"))
+        answer, tolerance = (_number(entry[part], values, part) for part in ("answer", "tolerance"))
         if not tolerance > 0:
             raise ValueError("tolerance must be above zero.")
         feedback = _filled(entry["feedback"], values, "feedback")
@@ -107,6 +114,8 @@ def _question(entry: dict) -> Question:
 
 
 def _options(entries: list[dict], values: dict[str, object]) -> tuple[Option, ...]:
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ValueError("options are a list, each with a text and a feedback.")
     options = []
     for letter, entry in zip(LETTERS, entries, strict=False):
         if unknown := sorted(set(entry) - {"text", "feedback", "right"}):
@@ -134,6 +143,16 @@ def _compute(expression: object, values: dict[str, object]) -> object:
         return eval(expression, {**vars(tools), **values})
     except Exception as error:
         raise ValueError(f"{expression!r} cannot be computed: {error}") from error
+
+
+def _number(expression: object, values: dict[str, object], part: str) -> float:
+    try:
+        number = float(_compute(expression, values))
+    except (TypeError, OverflowError):  # a list, a complex number; too large
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{part} must be a number that can be typed: {expression}")
+    return number
 
 
 def _filled(text: object, values: dict[str, object], part: str) -> str:

@@ -103,10 +103,16 @@ def read(path: Path) -> Assignment:
     Raises
     ------
     ValueError
-        If something is missing or in the wrong place; it names the exercise.
+        If something is missing or in the wrong place; it names file and exercise.
     """
+    try:
+        return _read(path)
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from error
+
+
+def _read(path: Path) -> Assignment:
     assignment = Assignment(path.stem, [])
-    exercises: dict[str, Exercise] = {}
     place, exercise = "body", None
     for cell in jupytext.read(path).cells:
         if cell.cell_type == "code":
@@ -116,17 +122,28 @@ def read(path: Path) -> Assignment:
         for mark in MARK.finditer(cell.source):
             _put_text(assignment, exercise, place, cell.source[end : mark.start()])
             end, (kind, edge, argument, options) = mark.end(), mark.groups()
+            alone = kind == "solution" and exercise is None
+            if alone or place != ("body" if edge == "start" else kind):
+                told = f"{kind}-{edge} {argument}".strip()
+                raise ValueError(f"{_last(exercise)}: {told} is out of place.")
             place = kind if edge == "start" else "body"
             if (kind, edge) == ("exercise", "start"):
                 exercise = _exercise(argument.strip(), options)
-                exercises[exercise.label] = exercise
+                if exercise.label in {other.label for other in assignment.exercises}:
+                    raise ValueError(f"{exercise.label}: two exercises have that label.")
                 assignment.items.append(exercise)
             elif edge == "start" and argument.strip() != exercise.label:
-                raise ValueError(f"{path.name}: the solution after {exercise.label} has its label.")
+                raise ValueError(f"the solution after {exercise.label} has its label.")
         _put_text(assignment, exercise, place, cell.source[end:])
+    if place != "body":
+        raise ValueError(f"{_last(exercise)} has no {place}-end.")
     for exercise in assignment.exercises:
-        _complain(path.name, exercise)
+        _complain(exercise)
     return assignment
+
+
+def _last(exercise: Exercise | None) -> str:
+    return exercise.label if exercise else "before the first exercise"
 
 
 def _parsed(sources: list[str]) -> list[ast.stmt]:
@@ -135,7 +152,10 @@ def _parsed(sources: list[str]) -> list[ast.stmt]:
 
 def _exercise(title: str, options: str) -> Exercise:
     values = dict(re.findall(r":([\w-]+): *(.*)", options))
-    return Exercise(values["label"], title, int(values["class"].removeprefix("points-")))
+    points = re.fullmatch(r"points-([1-9]\d*)", values.get("class", "").strip())
+    if not values.get("label", "").strip() or not points:
+        raise ValueError(f"exercise {title!r} needs ':label: as-N-name' and ':class: points-3'.")
+    return Exercise(values["label"].strip(), title, int(points[1]))
 
 
 def _put_text(assignment: Assignment, exercise: Exercise | None, place: str, text: str) -> None:
@@ -154,8 +174,16 @@ def _put_code(
     tags = set(cell.metadata.get("tags", []))
     kind = (tags & KINDS or {""}).pop()
     code = new_code_cell(cell.source)
-    if "test" in tags:
-        (exercise.hidden if "hidden-test" in tags else exercise.public).append(cell.source)
+    if exercise is None and tags & (KINDS | {"test", "hidden-test"}):
+        raise ValueError(f"a cell before the first exercise has its tags: {cell.source}")
+    if "test" not in tags and ("hidden-test" in tags or "def test_" in cell.source):
+        raise ValueError(f"{_last(exercise)}: a test cell lacks the tag 'test'.")
+    if "hidden-test" in tags:
+        exercise.hidden.append(cell.source)
+    elif "test" in tags and exercise.hidden:  # or a lost tag would publish a graded test
+        raise ValueError(f"{exercise.label}: a test after the first hidden one is no hidden-test.")
+    elif "test" in tags:
+        exercise.public.append(cell.source)
     elif kind == "starter":
         exercise.starter.append(cell.source)
     elif kind in ("wrong", "also-right"):
@@ -168,12 +196,18 @@ def _put_code(
         (exercise.task if place == "exercise" else assignment.items).append(code)
 
 
-def _complain(name: str, exercise: Exercise) -> None:
+def _complain(exercise: Exercise) -> None:
+    label = exercise.label
     if missing := sorted(part for part in NEEDED if not getattr(exercise, part)):
-        raise ValueError(f"{name}: {exercise.label} has no {', '.join(missing)}.")
+        raise ValueError(f"{label} has no {', '.join(missing)}.")
+    graded = set()
     for test in exercise.public + exercise.hidden:
         statements = _parsed([test])
         if len(statements) != 1 or not isinstance(statements[0], ast.FunctionDef):
-            raise ValueError(f"{name}: a test cell of {exercise.label} is not one function.")
-        if unknown := {a.arg for a in statements[0].args.args} - set(exercise.answers):
-            raise ValueError(f"{name}: {exercise.label} tests {unknown}, no name of its starter.")
+            raise ValueError(f"a test cell of {label} is not one function.")
+        parameters = {a.arg for a in statements[0].args.args}
+        if unknown := parameters - set(exercise.answers):
+            raise ValueError(f"{label} tests {unknown}, no name of its starter.")
+        graded |= parameters if test in exercise.hidden else set()
+    if ungraded := sorted(set(exercise.answers) - graded):
+        raise ValueError(f"no hidden-test of {label} asks for {', '.join(ungraded)}.")

@@ -70,6 +70,7 @@ def test_an_answer_that_is_judged_wrongly_is_noticed(tmp_path, sound, fault, mes
     assert message in "\n".join(answers.complaints(assignment, "S1"))
 
 
+HIDDEN, PUBLIC = (f":tags: [remove-cell, {tags}]\n\n" for tags in ("test, hidden-test", "test"))
 MISWRITTEN = [
     ("tags: [starter]", "tags: []", "as-3-split has no starter"),
     ("[remove-cell, wrong]", "[remove-cell, also-right]", "has no wrong"),
@@ -77,13 +78,28 @@ MISWRITTEN = [
     ("def test_icc(icc)", "x = 1\ndef test_icc(icc)", "is not one function"),
     ("{solution-start} as-3-split", "{solution-start} as-3", "has its label"),
     (":tags: [solution]\n\nnull", "null", "says what it is by its tag"),
+    (":label: as-3-split\n", "", "'Split the variance' needs ':label: as-N-name'"),
+    (":class: points-4\n", "", "'What your patients are worth' needs"),
+    ("points-4", "points-", "and ':class: points-3'"),
+    ("as-3-worth", "as-3-split", "as-3-split: two exercises have that label"),
+    (":::{solution-end}\n:::\n", "", "as-3-split: exercise-start What your patients are worth is"),
+    ('"c"\n```\n\n:::{solution-end}\n:::', '"c"\n```', "as-3-report has no solution-end"),
+    (":::{solution-start} as-3-split\n:::\n", "", "as-3-split: a code cell of a solution"),
+    (":::{exercise-end}\n:::\n", "", "as-3-split: solution-start as-3-split is out of place"),
+    ("{exercise-start} Split", "{exercise} Split", "before the first exercise has its tags"),
+    ("{exercise-start} Split", "{solution-start} Split", "exercise: solution-start Split the"),
+    (HIDDEN + "def test_variance_within", PUBLIC + "def test_variance_within", "no hidden-test"),
+    (HIDDEN + "def test_icc", PUBLIC + "def test_icc", "as-3-split: a test after the first hidden"),
+    (HIDDEN + "def test_variance_between", PUBLIC + "def test_variance_between", "asks for tau2"),
+    (HIDDEN + "def test_icc", "def test_icc", "as-3-split: a test cell lacks the tag 'test'"),
+    (HIDDEN + "def test_icc", HIDDEN.replace("test, ", "") + "def test_icc", "lacks the tag"),
 ]
 
 
 @pytest.mark.parametrize(("sound", "fault", "message"), MISWRITTEN)
 def test_a_part_that_is_missing_or_misplaced_is_named(tmp_path, sound, fault, message):
     assert sound in SOURCE
-    with pytest.raises(ValueError, match=re.escape(message)):
+    with pytest.raises(ValueError, match=rf"03-icc\.md: .*{re.escape(message)}"):
         written(tmp_path, SOURCE.replace(sound, fault))
 
 

@@ -70,6 +70,7 @@ def test_a_sound_quiz_is_read_with_its_values_computed(quiz_file):
     assert (first.key, second.key, second.answer) == ("(a)", "0.3333 ± 0.01", 1 / 3)
 
 
+VALUES = re.search("values: .*", SOUND)[0]
 FAULTS = [
     ("title: A quiz\n", "", "a quiz has a title and questions"),
     ("  objective: 1\n", "", "question toy-one: add objective"),
@@ -91,6 +92,16 @@ FAULTS = [
     ("  check:", "  cheque:", "question toy-one: 'cheque' is not known"),
     ("  check: deff == 3\n", "  tolerance: 1\n", "question toy-one: 'tolerance' belongs to"),
     ("tolerance: 0.01", "tolerance: 0", "question toy-two: tolerance must be above zero"),
+    ("answer: 1 / 3", "answer: .nan", "question toy-two: answer must be a number"),
+    ("answer: 1 / 3", "answer: 10 * 1e308", "question toy-two: answer must be a number"),
+    ("answer: 1 / 3", "answer: 10 ** 400", "question toy-two: answer must be a number"),
+    ("answer: 1 / 3", "answer: [1, 3]", "question toy-two: answer must be a number"),
+    ("answer: 1 / 3", "answer: (-1) ** 0.5", "question toy-two: answer must be a number"),
+    ("tolerance: 0.01", "tolerance: .inf", "question toy-two: tolerance must be a number"),
+    ("- id: toy-two", "- A question.\n- id: toy-two", "question 2: it has an id"),
+    (SOUND.partition("questions:\n")[2], "", "questions must be a list"),
+    (VALUES, "values: [4]", "question toy-one: values are names with their expressions"),
+    ('  - {text: "{n}", feedback: That is all of it.}', "  - Four.", "question toy-one: options are"),
     ("answer: 1 / 3", "answer: 1 / 0", "question toy-two: '1 / 0' cannot be computed"),
     ("How much is", "|\n    How\n    much is", "question toy-two: question must be one paragraph"),
 ]
@@ -277,6 +288,11 @@ def test_a_page_holds_every_answer_without_a_script(quiz_file):
     assert answers[0].get_text() == "(a) Right. Yes, n / 2."
     assert [answer["data-of"] for answer in answers] == [i["value"] for i in page.find_all("input")]
     assert "<em>half</em> of 4 &lt; 5 &amp; more" in str(fieldset.legend)
+
+
+def test_a_self_check_that_asks_for_a_number_is_refused(quiz_file):
+    with pytest.raises(ValueError, match="toy: toy-two asks for a number"):
+        self_checks.as_html("toy", load(quiz_file()))
 
 
 def test_what_is_kept_of_an_answer_is_forgotten_when_the_option_changes(quiz_file):

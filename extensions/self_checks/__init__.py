@@ -37,14 +37,22 @@ class SelfCheckDirective(SphinxDirective):
         path = FOLDER / f"{self.arguments[0]}.yml"
         self.env.note_dependency(str(path))
         try:
-            quiz = load(path)
+            html = as_html(self.arguments[0], load(path))
         except (OSError, ValueError) as error:
             raise self.error(str(error)) from error
-        return [nodes.raw("", as_html(self.arguments[0], quiz), format="html")]
+        return [nodes.raw("", html, format="html")]
 
 
 def as_html(name, quiz):
-    """Return the questions as native form controls, with the answers folded below each."""
+    """Return the questions as native form controls, with the answers folded below each.
+
+    Raises ValueError if a question asks for a number.
+    """
+    if numbers := [question.id for question in quiz.questions if not question.options]:
+        raise ValueError(
+            f"{name}: {', '.join(numbers)} asks for a number, and a self-check has options: "
+            "move it to the exam bank."
+        )
     questions = "\n".join(map(_question, range(1, len(quiz.questions) + 1), quiz.questions))
     return (
         f'<div class="self-check" data-name="{escape(name)}">\n<p>{INTRODUCTION}</p>\n{questions}\n'

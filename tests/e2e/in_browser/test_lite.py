@@ -115,7 +115,12 @@ def test_the_explorable_moves_in_a_notebook(notebook):
     expect(slope).to_have_text(re.compile("^−"))
 
 
-def test_each_chapter_links_to_its_notebook(site):
-    for path in sorted((site / "lite/files/content").glob("*.ipynb")):
-        page = (site / "content" / path.stem).with_suffix(".html").read_text(encoding="utf8")
-        assert f'href="../lite/notebooks/index.html?path=content/{path.name}"' in page
+PAGES = [*pages.chapters(), *sorted((pages.ROOT / "content/assignments").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", [p.relative_to(pages.ROOT).with_suffix("") for p in PAGES], ids=str)
+def test_each_chapter_and_assignment_links_to_its_notebook(site, page):
+    assert (site / f"lite/files/{page}.ipynb").is_file()
+    up = "../" * len(page.parent.parts)
+    html = (site / f"{page}.html").read_text(encoding="utf8")
+    assert f'href="{up}lite/notebooks/index.html?path={page}.ipynb"' in html
