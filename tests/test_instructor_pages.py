@@ -2,8 +2,10 @@
 
 import re
 
+import materials
 import pytest
 from course_map.chapters import listed, read_chapter, steps
+from course_map.drawing import drawing
 from myst import Page
 from pages import ROOT, chapters
 from test_slides import DECKS, minutes_of
@@ -60,13 +62,24 @@ def test_the_minutes_of_a_session_add_up(page, table):
     assert "| Together |" in table and sum(parts) == together
 
 
-@each_table
-def test_an_exercise_in_a_session_is_in_a_chapter_and_takes_as_long(page, table):
-    known = {title: m for text in CHAPTERS.values() for title, m in exercises_of(text).items()}
-    for title, minutes in re.findall(r'^\| Exercise "(.+)" \| (\d+) minutes \|', table, re.M):
-        if title == "Find the error":  # in each chapter
-            continue
-        assert known[title] == int(minutes)
+def exercises_in(table):
+    found = re.findall(r'^\| Exercise "(.+)" \| (\d+) minutes \|', table, re.M)
+    return {title: int(minutes) for title, minutes in found}
+
+
+@each_chapter
+def test_an_exercise_in_the_guide_is_of_its_chapter_and_takes_as_long(chapter):
+    in_class = exercises_in(part(chapter, "Timing"))
+    assert in_class and in_class.items() <= exercises_of(CHAPTERS[chapter]).items()
+
+
+@pytest.mark.parametrize("table", [table for page, table in TABLES if page == "routes"])
+def test_an_exercise_in_a_route_is_of_the_chapter_whose_slides_it_follows(table):
+    first, *parts = re.split(r"^\| Slides of chapter (\d+)", table, flags=re.M)
+    assert len(parts) > 2 and not exercises_in(first)
+    for number, rows in zip(parts[::2], parts[1::2], strict=True):
+        (text,) = [text for name, text in CHAPTERS.items() if int(name[:2]) == int(number)]
+        assert exercises_in(rows).items() <= exercises_of(text).items()
 
 
 @each_chapter
@@ -116,6 +129,27 @@ def test_a_chapter_is_read_with_all_that_it_builds_on():
 def test_a_chapter_without_its_minutes_is_refused_with_the_line_to_write():
     with pytest.raises(ValueError, match=r"content/01-toy must say .*Time:"):
         read_chapter("content/01-toy", "# A toy\n\n**Before you start:** nothing.\n")
+
+
+def test_a_chapter_that_builds_on_one_that_was_taken_out_is_named():
+    chapters = [toy(1, "-"), toy(2, "-"), toy(4, "{doc}`01-toy` to {doc}`03-toy`")]
+    with pytest.raises(ValueError, match="content/04-toy builds on chapter 3, but does not"):
+        drawing(chapters)
+
+
+def test_a_chapter_that_builds_on_a_later_one_is_named():
+    with pytest.raises(ValueError, match="content/01-toy builds on chapter 2"):
+        drawing([toy(1, "{doc}`02-toy`"), toy(2, "-")])
+
+
+def test_the_questions_of_a_self_check_are_counted(tmp_path):
+    text = "title: A quiz\nquestions:\n"
+    for name in "ab":
+        text += (
+            f"- {{id: {name}, objective: 1, question: x, answer: 1, tolerance: 1, feedback: x}}\n"
+        )
+    (tmp_path / "01-toy.yml").write_text(text, encoding="utf-8")
+    assert "2 questions" in materials.self_check(tmp_path / "01-toy.yml")
 
 
 def test_the_drawing_leaves_out_what_follows_from_other_arrows():

@@ -101,7 +101,11 @@ FAULTS = [
     ("- id: toy-two", "- A question.\n- id: toy-two", "question 2: it has an id"),
     (SOUND.partition("questions:\n")[2], "", "questions must be a list"),
     (VALUES, "values: [4]", "question toy-one: values are names with their expressions"),
-    ('  - {text: "{n}", feedback: That is all of it.}', "  - Four.", "question toy-one: options are"),
+    (
+        '  - {text: "{n}", feedback: That is all of it.}',
+        "  - Four.",
+        "question toy-one: options are",
+    ),
     ("answer: 1 / 3", "answer: 1 / 0", "question toy-two: '1 / 0' cannot be computed"),
     ("How much is", "|\n    How\n    much is", "question toy-two: question must be one paragraph"),
 ]

@@ -3,8 +3,10 @@
 import re
 from pathlib import Path
 
+import decks
 import pytest
 import style_checks
+from bs4 import BeautifulSoup
 from myst import Page
 from pages import ROOT, chapters
 from test_build import SLIDES, build
@@ -85,3 +87,15 @@ def test_a_fault_planted_on_a_slide_turns_the_build_red(deck, slide, message):
         deck.parents[1], SLIDES.replace("_build", "made", 1).replace("_build", "made")
     )
     assert (code == 0) == (message == "") and message in said
+
+
+def test_a_figure_of_a_chapter_that_is_not_built_is_refused():
+    with pytest.raises(ValueError, match="09-nowhere is not built"):
+        decks.figure_of("09-nowhere", "fig-pooled")
+
+
+def test_a_figure_without_a_number_is_refused(monkeypatch):
+    page = BeautifulSoup('<figure id="fig-toy"><img src="toy.svg"></figure>', "html.parser")
+    monkeypatch.setattr(decks, "page_of", lambda chapter: page)
+    with pytest.raises(ValueError, match="'fig-toy' of 01-toy has no number"):
+        decks.figure_of("01-toy", "fig-toy")

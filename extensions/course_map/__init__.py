@@ -29,6 +29,7 @@ class CourseMap(SphinxDirective):
     def run(self):
         try:
             chapters = chapters_of(self.env)
+            picture = drawing(chapters)
         except ValueError as error:
             raise self.error(str(error)) from error
         uri = self.env.app.builder.get_relative_uri
@@ -40,7 +41,7 @@ class CourseMap(SphinxDirective):
             for chapter in chapters
         ]
         html = (
-            f'<figure class="course-drawing">{drawing(chapters)}<figcaption>An arrow leads from a '
+            f'<figure class="course-drawing">{picture}<figcaption>An arrow leads from a '
             "chapter to one that builds on it.</figcaption></figure>"
             f'<ol class="course-map">{"".join(items)}</ol>'
             '<p class="course-progress" hidden><span role="status"></span> '

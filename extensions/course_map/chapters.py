@@ -63,7 +63,16 @@ def listed(numbers):
 
 
 def steps(chapters):
-    """Return the pairs (before, after), without those that follow from the others."""
+    """Return the pairs (before, after), without those that follow from the others.
+
+    Raises ValueError if a chapter builds on one that does not come before it.
+    """
+    for i, chapter in enumerate(chapters):
+        if lost := set(chapter.needs) - {before.number for before in chapters[:i]}:
+            raise ValueError(
+                f"{chapter.docname} builds on {listed(sorted(lost))}, but does not come after: "
+                "change its line '**Before you start:**'."
+            )
     needs = {chapter.number: set(chapter.needs) for chapter in chapters}
 
     def all_before(number):

@@ -34,6 +34,21 @@ def values_of(chapter):
     return glued_values(BUILT / "jupyter_execute", f"content/{chapter}")
 
 
+def figure_of(chapter, name):
+    """Return image and number of a chapter's figure; raise ValueError if it has none."""
+    try:
+        figure = page_of(chapter).find("figure", id=name)
+    except FileNotFoundError as error:
+        raise ValueError(f"{chapter} is not built: a deck has the name of its chapter.") from error
+    image = figure and figure.find("img")
+    if not image:
+        raise ValueError(f"{chapter} has no figure {name!r} that stands still.")
+    number = figure.find(class_="caption-number")
+    if not number:
+        raise ValueError(f"The figure {name!r} of {chapter} has no number: give it a caption.")
+    return image, number.get_text(strip=True).rstrip(".")
+
+
 class ChapterNumber(SphinxRole):
     """``{glue:text}`name```, as in the chapter."""
 
@@ -57,11 +72,10 @@ class ChapterFigure(SphinxDirective):
 
     def run(self):
         name, chapter = self.arguments[0], self.env.docname
-        figure = page_of(chapter).find("figure", id=name)
-        image = figure and figure.find("img")
-        if not image:
-            raise self.error(f"{chapter} has no figure {name!r} that stands still.")
-        number = figure.find(class_="caption-number").get_text(strip=True).rstrip(".")
+        try:
+            image, number = figure_of(chapter, name)
+        except ValueError as error:
+            raise self.error(str(error)) from error
         source = normpath(f"../content/{image['src']}")
         html = (
             f'<figure><img src="{source}" alt="{escape(image["alt"])}">'

@@ -6,9 +6,15 @@ from posixpath import dirname, relpath
 
 from course_map.chapters import chapters_of
 from docutils import nodes
+from self_checks import FOLDER, load
 from sphinx.util.docutils import SphinxDirective
 
 NOTES = re.compile(r"^```\{notes\} (\d+)$", re.MULTILINE)
+
+
+def self_check(path):
+    """Return how many questions a chapter's self-check has, in words."""
+    return f"Self-check: {len(load(path).questions)} questions on the chapter's page"
 
 
 class Materials(SphinxDirective):
@@ -37,7 +43,12 @@ class Materials(SphinxDirective):
         if (assignment := f"content/assignments/{name}") in env.found_docs:
             items.append(f'<a href="{uri(here, assignment)}">Assignment</a>')
         if "{self-check}" in chapter.text:
-            items.append("Self-check: five questions on the chapter's page")
+            questions = FOLDER / f"{name}.yml"
+            env.note_dependency(str(questions))
+            try:
+                items.append(self_check(questions))
+            except (OSError, ValueError) as error:
+                raise self.error(str(error)) from error
         html = f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>"
         return [nodes.raw("", html, format="html")]
 

@@ -37,10 +37,10 @@ class SelfCheckDirective(SphinxDirective):
         path = FOLDER / f"{self.arguments[0]}.yml"
         self.env.note_dependency(str(path))
         try:
-            html = as_html(self.arguments[0], load(path))
+            questions = as_html(self.arguments[0], load(path))
         except (OSError, ValueError) as error:
             raise self.error(str(error)) from error
-        return [nodes.raw("", html, format="html")]
+        return [nodes.raw("", questions, format="html")]
 
 
 def as_html(name, quiz):

@@ -118,7 +118,9 @@ def test_the_explorable_moves_in_a_notebook(notebook):
 PAGES = [*pages.chapters(), *sorted((pages.ROOT / "content/assignments").glob("*.md"))]
 
 
-@pytest.mark.parametrize("page", [p.relative_to(pages.ROOT).with_suffix("") for p in PAGES], ids=str)
+@pytest.mark.parametrize(
+    "page", [p.relative_to(pages.ROOT).with_suffix("") for p in PAGES], ids=str
+)
 def test_each_chapter_and_assignment_links_to_its_notebook(site, page):
     assert (site / f"lite/files/{page}.ipynb").is_file()
     up = "../" * len(page.parent.parts)
