@@ -95,10 +95,11 @@ class Explorable:
     preset: str
     setup: dict
 
-    def element(self) -> str:
-        """Return the HTML element that the script turns into the figure."""
+    def element(self, until: str = "") -> str:
+        """Return the element that becomes the figure, with the HTML shown until the script runs."""
         setup = escape(json.dumps(self.setup, separators=(",", ":")))
-        return f'<div class="explorable" id="explorable-{self.preset}" data-setup="{setup}">'
+        start = f'<div class="explorable" id="explorable-{self.preset}" data-setup="{setup}">'
+        return f"{start}{until}</div>"
 
     def _repr_html_(self) -> str:
         # A frame, because notebooks run no script that an output holds.
@@ -106,7 +107,7 @@ class Explorable:
         page = (
             '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
             "<title>Explorable</title></head>"
-            f'<body style="margin: 0; font-family: system-ui, sans-serif">{self.element()}</div>'
+            f'<body style="margin: 0; font-family: system-ui, sans-serif">{self.element()}'
             f'<script type="module">{script()}{start}</script></body></html>'
         )
         return (

@@ -404,6 +404,14 @@ def test_a_waist_without_patients_is_said_to_have_none(js):
     assert "−2.40" in notes[1] and "no patients" in notes[1]
 
 
+@pytest.mark.parametrize(
+    ("tall", "ticks"),
+    [(3, [-3, -2, -1, 0, 1, 2, 3]), (5, [-4, -2, 0, 2, 4]), (6, [*range(-6, 7, 2)])],
+)
+def test_ticks_of_slopes_are_inside_the_axis_and_at_zero(js, tall, ticks):
+    assert js.ask(f"slopeTicks({tall})") == ticks
+
+
 def test_a_moved_zero_announces_what_it_changed_and_nothing_else(js):
     def at(zero):
         return f"{{here: reported({json.dumps(slopes())}, {zero})}}"
@@ -421,6 +429,11 @@ def test_a_moved_zero_announces_what_it_changed_and_nothing_else(js):
 def test_the_script_is_one_module_that_asks_for_nothing():
     assert not re.search(r"^(import|export)\b|https?://", script(), re.MULTILINE)
     assert "</script" not in script()
+
+
+def test_the_element_is_closed_around_what_it_shows_until_the_script_runs():
+    html = explore().element("<p>Wait.</p>")
+    assert html.startswith("<div ") and html.endswith("><p>Wait.</p></div>")
 
 
 def test_a_notebook_is_shown_a_frame_that_holds_everything():

@@ -49,7 +49,7 @@ class ExplorableDirective(SphinxDirective):
             figure = explore(self.arguments[0], **chosen)
         except ValueError as error:
             raise self.error(str(error)) from error
-        html = f"{figure.element()}<p>{WITHOUT}</p></div>"
+        html = figure.element(f"<p>{WITHOUT}</p>")
         node = nodes.figure("", nodes.raw("", html, format="html"), classes=["explorable-figure"])
         self.set_source_info(node)
         self.add_name(node)

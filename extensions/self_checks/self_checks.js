@@ -19,7 +19,17 @@ function write(box, answers) {
   }
 }
 
+// A region is announced when it changes: the same words again are taken away first.
+let waiting = 0;
+
+function announce(region, text) {
+  clearTimeout(waiting);
+  region.replaceChildren();
+  waiting = setTimeout(() => (region.textContent = text), 100);
+}
+
 function unsay(question) {
+  clearTimeout(waiting);
   question.said.replaceChildren();
   delete question.said.dataset.verdict;
 }
@@ -52,7 +62,7 @@ function start(box) {
     question.button.addEventListener("click", () => {
       const option = question.options.find((one) => one.checked);
       if (!option) {
-        question.said.textContent = "Choose an option first.";
+        announce(question.said, "Choose an option first.");
         return;
       }
       say(question, option);
@@ -69,7 +79,7 @@ function start(box) {
       unsay(question);
     }
     write(box, answers);
-    forget.querySelector("[role=status]").textContent = "They are cleared.";
+    announce(forget.querySelector("[role=status]"), "They are cleared.");
   });
 }
 

@@ -112,6 +112,12 @@ function drawFan(canvas, { values, hospitals, here }, { intercept, slope }) {
   );
 }
 
+export function slopeTicks(tall) {
+  const step = tall > 4 ? 2 : 1;
+  const last = tall - (tall % step);
+  return range(-last, last, step);
+}
+
 function drawEllipse(canvas, { values, hospitals, here }) {
   const { zero } = values;
   const place = ({ u0, u1 }) => [u0 + zero * u1, u1];
@@ -128,7 +134,7 @@ function drawEllipse(canvas, { values, hospitals, here }) {
     x: [-wide, wide],
     y: [-tall, tall],
     xTicks: range(-wide, wide, wide / 2),
-    yTicks: range(-tall, tall, tall > 4 ? 2 : 1).map((v) => v + (tall > 4 ? tall % 2 : 0)),
+    yTicks: slopeTicks(tall),
     xLabel: "Deviation of the intercept (points)",
     yLabel: "Deviation of the slope",
   });

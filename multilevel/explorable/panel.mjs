@@ -104,6 +104,7 @@ export function mount(host) {
     box.querySelectorAll("button").forEach((button, i) => {
       button.onclick = () => {
         box.innerHTML = '<p tabindex="-1">…</p>';
+        box.firstChild.focus(); // the button that had it is gone
         moveTo(second, () => answer(box, key, 1 - i, before));
       };
     });
@@ -125,8 +126,10 @@ export function mount(host) {
   function fromLink() {
     const [id, query] = location.hash.slice(1).split("?");
     if (id !== host.id || !query) return;
+    cancelAnimationFrame(frame); // of a case that is still moving
+    frame = 0;
     for (const [name, text] of new URLSearchParams(query)) {
-      if (!(name in sliders) || !Number.isFinite(parseFloat(text))) continue;
+      if (!Object.hasOwn(sliders, name) || !Number.isFinite(parseFloat(text))) continue;
       const { low, high, step } = sliders[name];
       const near = low + step * Math.round((parseFloat(text) - low) / step);
       values[name] = Math.min(high, Math.max(low, near));
@@ -138,10 +141,11 @@ export function mount(host) {
 
   async function copyLink() {
     const link = `${location.href.split("#")[0]}#${host.id}?${new URLSearchParams(values)}`;
-    const field = find(".link");
+    const [field, copied] = [find(".link"), find(".copied")];
+    copied.textContent = ""; // or the same words would not be announced again
     try {
       await navigator.clipboard.writeText(link);
-      find(".copied").textContent = "Link copied.";
+      setTimeout(() => (copied.textContent = "Link copied."), 100);
     } catch {
       field.value = link; // the browser does not let a page copy: the reader can
       field.hidden = false;

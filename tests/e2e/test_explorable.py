@@ -5,7 +5,7 @@ from urllib.parse import urldefrag
 
 import pytest
 from playwright.sync_api import expect
-from site_checks import AXE, RUN_AXE, WCAG
+from site_checks import AXE, HEAR, RUN_AXE, WCAG
 
 from multilevel.explore import PRESETS, explore
 
@@ -196,6 +196,7 @@ def test_a_case_glides_unless_the_reader_wants_no_motion(open_page, motion, glid
       return document.querySelector("[name=staff]").value;
     }""")
     assert (between != "0") is glides
+    assert figure.page.evaluate("document.activeElement.closest('.case') !== null")
     figure.case().get_by_text("As you said, it falls").wait_for()
     assert figure.slider("Staff effect").input_value() == "0"
 
@@ -232,13 +233,41 @@ def test_a_browser_that_does_not_copy_shows_the_link(open_page):
     assert "#explorable-paradox?within=-3&staff=8&" in shown.input_value()
 
 
+def test_a_link_copied_twice_is_announced_twice(open_page):
+    figure = Figure(open_page(permissions=["clipboard-read", "clipboard-write"]))
+    figure.button("Copy link to these values").click()
+    figure.box.get_by_text("Link copied.").evaluate(HEAR)
+    figure.button("Copy link to these values").click()
+    figure.page.wait_for_timeout(500)
+    assert figure.page.evaluate("window.spoken") == ["", "Link copied."]
+
+
+def test_a_link_ends_a_motion_that_is_under_way(open_page):
+    figure = Figure(open_page(reduced_motion="no-preference"))
+    figure.button("Forty hospitals").click()
+    figure.button("It stays").click()
+    figure.page.evaluate("location.hash = '#explorable-paradox?staff=2&n_hospitals=5'")
+    figure.page.wait_for_timeout(1200)  # longer than a motion
+    values = [figure.slider(name).input_value() for name in ("Staff effect", "Hospitals")]
+    assert values == ["2", "5"] and figure.case().is_hidden()
+
+
 @pytest.mark.parametrize(
-    "fragment", ["#exercises", "#explorable-paradox?staff=99&nonsense=%", "#%"]
+    "fragment",
+    [
+        "#exercises",
+        "#explorable-paradox?staff=99&nonsense=%",
+        "#%",
+        "#explorable-paradox?constructor=1",
+    ],
 )
 def test_other_links_still_work(open_page, fragment):
     figure = Figure(open_page(fragment))
     figure.box.locator("canvas").wait_for()
     assert figure.slider("Staff effect").input_value() == ("12" if "99" in fragment else "8")
+    figure.page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject('no'); }")
+    figure.button("Copy link to these values").click()
+    assert "constructor" not in figure.box.get_by_label("Link to these values").input_value()
 
 
 # --- eyes and thumbs ---------------------------------------------------------------------------

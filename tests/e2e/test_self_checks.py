@@ -1,7 +1,8 @@
 """The questions of a chapter as readers use them: keyboard, ear, phone, paper, no script at all."""
 
 import pytest
-from site_checks import AXE, RUN_AXE, WCAG
+from playwright.sync_api import expect
+from site_checks import AXE, HEAR, RUN_AXE, WCAG
 
 from assessment.questions import load
 
@@ -98,7 +99,7 @@ def test_what_arrow_keys_pass_is_no_answer(page):
 def test_a_check_without_a_choice_asks_for_one(page):
     question = Question(page, 0)
     question.button.click()
-    assert question.said() == "Choose an option first."
+    expect(question.field.get_by_role("status")).to_have_text("Choose an option first.")
 
 
 def test_a_question_is_a_named_group_and_its_feedback_is_announced(page, questions):
@@ -107,6 +108,19 @@ def test_a_question_is_a_named_group_and_its_feedback_is_announced(page, questio
     assert page.get_by_role("group", name=f"1. {questions[0].text[:30]}").count() == 1
     region = Question(page, 0).field.get_by_role("status")
     assert region.get_attribute("aria-live") == "polite" and region.inner_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("button", "text"),
+    [("Check", "Choose an option first."), ("Clear my answers", "They are cleared.")],
+)
+def test_what_a_button_says_a_second_time_is_announced_again(page, button, text):
+    button = page.locator(".self-check").get_by_role("button", name=button).first
+    button.click()
+    page.get_by_text(text).evaluate(HEAR)
+    button.click()
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.spoken") == ["", text]
 
 
 # --- keeping -----------------------------------------------------------------------------------
@@ -120,7 +134,7 @@ def test_answers_are_there_after_a_reload_and_gone_when_cleared(page):
     assert first.chosen() == [False, True, False, False] and first.said().startswith("(b) Not so.")
     assert not any(second.chosen())
     page.get_by_role("button", name="Clear my answers").click()
-    assert page.get_by_text("They are cleared.").is_visible()
+    expect(page.get_by_text("They are cleared.")).to_be_visible()
     assert not any(first.chosen()) and first.said() == ""
     page.reload()
     assert not any(first.chosen()) and first.said() == ""
