@@ -103,6 +103,6 @@ if __name__ == "__main__":
         for path in tried:
             for said in pool.map(partial(complaints, read(path)), IDS, chunksize=10):
                 found += said
-    print(*found, sep="\n")
     summary = f"{len(tried)} assignments, {len(IDS)} ids each: {len(found)} answers are misjudged."
-    sys.exit(summary if found else print(summary))
+    print(*found, summary, sep="\n")
+    sys.exit(bool(found))

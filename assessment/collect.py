@@ -55,7 +55,9 @@ def main(notebook: Path, collected: Path, names: list[str]) -> None:
         if error := ran.error_before_exec or ran.error_in_exec:
             errors.append(f"code cell {number}: {type(error).__name__}: {error}"[:200])
         written = json.dumps({"answers": plain(shell.user_ns, names), "errors": errors})
-        collected.write_text(written, encoding="utf-8")
+        whole = collected.with_suffix(".new")  # or a kill while writing would lose it all
+        whole.write_text(written, encoding="utf-8")
+        whole.replace(collected)
 
 
 if __name__ == "__main__":

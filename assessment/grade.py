@@ -100,7 +100,7 @@ def grade(
     submission: Path, ids: list[str], names: list[str], autograder: Path, seconds: int
 ) -> dict[str, object]:
     """Return the row of a submission in the table of grades; ``names`` are those of answers."""
-    row = {"id": "", "score": 0.0, "note": ""}
+    row = {"id": "", "file": submission.name, "score": 0.0, "note": ""}
     if (student := owner(submission, ids)) is None:
         return row | {"note": "no id of the class, or several, in the name of the file"}
     row["id"] = student
@@ -137,15 +137,11 @@ def main(name: str, folder: Path, class_list: Path, seconds: int = SECONDS) -> P
             rows = list(pool.map(work, submissions))
     counts = Counter(row["id"] for row in rows if row["id"])
     for row, path in zip(rows, submissions, strict=True):
-        row["file"] = path.relative_to(folder).as_posix()
+        row["file"] = path.relative_to(folder).as_posix()  # folders can hold files of one name
         if (count := counts[row["id"]]) > 1:
             row["note"] = "; ".join(filter(None, [f"one of {count} files", row["note"]]))
-    rows += [{"id": i, "score": 0.0, "note": "nothing"} for i in ids if i not in counts]
-    table = pd.DataFrame(rows).sort_values("id", kind="stable")
-    first = ["id", "file", "score", "note"]
-    table.reindex(columns=[*first, *table.columns.difference(first, sort=False)]).to_csv(
-        folder / "grades.csv", index=False
-    )
+    rows += [{"id": i, "file": "", "score": 0.0, "note": "nothing"} for i in ids if i not in counts]
+    pd.DataFrame(rows).sort_values("id", kind="stable").to_csv(folder / "grades.csv", index=False)
     return folder / "grades.csv"
 
 

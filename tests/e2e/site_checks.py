@@ -28,13 +28,13 @@ UNFOLD = """async () => {
   await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
   document.getAnimations().forEach((fade) => fade.cancel()); // half faded in, words are too faint
 }"""
-# Without its preload axe does not read the style sheets again, from addresses that it gets wrong.
 # Notes in `spoken` what a live region says from now on.
 HEAR = """(region) => {
   window.spoken = [];
   const note = () => window.spoken.push(region.textContent);
   new MutationObserver(note).observe(region, { childList: true });
 }"""
+# Without its preload axe does not read the style sheets again, from addresses that it gets wrong.
 RUN_AXE = """async (tags) => {
   const runOnly = { type: "tag", values: tags };
   const options = { preload: false, resultTypes: ["violations"], runOnly };
