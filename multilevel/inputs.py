@@ -96,18 +96,17 @@ def check_numeric(frame: pd.DataFrame, columns: Iterable[str]) -> None:
             )
 
 
-def check_groups(groups: pd.Series, name: str, *, crossed: bool = False) -> None:
+def check_groups(labels: Sequence, n_rows: int, name: str, *, crossed: bool = False) -> None:
     """Raise ``ValueError`` unless there are two groups or more, one of them with two rows.
 
     Crossed effects are fitted in one constant group, which is then as it should be.
     """
-    n_groups = groups.nunique()
-    if n_groups == 1 and not crossed:
+    if len(labels) == 1 and not crossed:
         raise ValueError(
-            f"Column {name!r} has a single group ({groups.iloc[0]!r}); variance between groups "
+            f"Column {name!r} has a single group ({labels[0]!r}); variance between groups "
             "needs two or more. Choose another grouping column, or fit ordinary least squares."
         )
-    if n_groups == len(groups):
+    if len(labels) == n_rows:
         raise ValueError(
             f"Column {name!r} has one observation in each group, so variance within and between "
             "groups cannot be told apart; choose a coarser grouping column."

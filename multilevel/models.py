@@ -114,7 +114,8 @@ def fit_mixed(
     index = frame.index
     # statsmodels selects rows by label, which repeats rows when labels are repeated.
     frame = frame.reset_index(drop=True)
-    check_groups(frame[groups], groups, crossed=vc_formula is not None and re_formula is None)
+    crossed = vc_formula is not None and re_formula is None
+    check_groups(frame[groups].unique(), len(frame), groups, crossed=crossed)
     model = build_model(formula, frame, groups, re_formula, vc_formula, functions)
     check_design(model, formula, groups)
     model.data.orig_exog.index = model.data.orig_endog.index = index
@@ -197,7 +198,7 @@ def compare_slopes(
         )
     frame = usable_rows(data, used, missing=missing)
     check_numeric(frame, [outcome, predictor])
-    check_groups(frame[group], group)
+    check_groups(frame[group].unique(), len(frame), group)
     means = frame.groupby(group, observed=True)[[outcome, predictor]].transform("mean")
     frame[within], frame[between] = frame[predictor] - means[predictor], means[predictor]
     for column, level in {within: "within", between: "between"}.items():

@@ -105,13 +105,11 @@ def _estimates(sums: HospitalSums, reml: bool, optimum: Optimum) -> dict[str, np
     variance = optimum.residual_sum / divisor
     minus_two = optimum.log_determinant + divisor * (1 + np.log(2 * np.pi * variance))
     if reml:
-        minus_two += np.linalg.slogdet(optimum.gram)[1]
         minus_two += 2 * np.linalg.slogdet(sums.factor)[1]
     inverse = np.linalg.inv(sums.factor)
-    covariance = variance[:, None, None] * (inverse @ np.linalg.inv(optimum.gram) @ inverse.T)
-    back = np.linalg.inv(sums.rotation)
-    between = variance[:, None, None] * (back @ optimum.relative @ back.T)
-    effects = optimum.effects @ back.T
+    covariance = variance[:, None, None] * (inverse @ optimum.covariance @ inverse.T)
+    between = variance[:, None, None] * (sums.back @ optimum.relative @ sums.back.T)
+    effects = optimum.effects @ sums.back.T
     return {
         "fixed_effects": (sums.least_squares.T + optimum.step) @ inverse.T,
         "standard_errors": np.sqrt(np.diagonal(covariance, axis1=1, axis2=2)),

@@ -179,8 +179,11 @@ def _fit_part(sums: HospitalSums, outcomes: np.ndarray, reml: bool) -> Optimum:
     lines = np.moveaxis(sums.outcome_lines[..., outcomes], 2, 0)
     rest = lines[..., None] - sums.lines @ point.step.swapaxes(1, 2)[:, None]
     effects = (relative[:, None] @ sums.root @ inverse @ rest)[..., 0]
+    log_determinant = point.log_determinant[:, 0]
+    if reml:
+        log_determinant += np.linalg.slogdet(point.gram[:, 0])[1]
     return Optimum(
-        relative, point.log_determinant[:, 0], point.gram[:, 0], point.step[:, 0],
+        relative, log_determinant, np.linalg.inv(point.gram[:, 0]), point.step[:, 0],
         point.residual_sum[:, 0], effects,
     )  # fmt: skip
 

@@ -34,13 +34,14 @@ class HospitalSums(NamedTuple):
     n_obs: int
     factor: np.ndarray  # (p, p), R
     least_squares: np.ndarray  # (p, R), Q'y
-    rotation: np.ndarray  # (k, k), random-effects columns as they came = z @ rotation
+    back: np.ndarray  # (k, k), effects of the random-effects columns as they came = back @ of z
     root: np.ndarray  # (J, k, k), F
     lines: np.ndarray  # (J, k, p), U'Q
     outcome_lines: np.ndarray  # (J, k, R), U'e
-    gram: np.ndarray  # (p, p), cross-products of Q's deviations from the lines
+    gram: np.ndarray  # (p, p), cross-products of Q's deviations from the lines: diagonal
     cross: np.ndarray  # (p, R), of Q's with e's
     square: np.ndarray  # (R,), of e's
+    within: np.ndarray  # (R,), what is left of it once these predict it
 
 
 class Optimum(NamedTuple):
@@ -50,8 +51,8 @@ class Optimum(NamedTuple):
     """
 
     relative: np.ndarray  # (R, k, k), covariance of the random effects
-    log_determinant: np.ndarray  # (R,), of V
-    gram: np.ndarray  # (R, p, p), Q'V⁻¹Q
+    log_determinant: np.ndarray  # (R,), of V and, for REML, of Q'V⁻¹Q
+    covariance: np.ndarray  # (R, p, p), of the coefficients of Q
     step: np.ndarray  # (R, p), coefficients of e on Q
     residual_sum: np.ndarray  # (R,)
     effects: np.ndarray  # (R, J, k), conditional modes of the random effects
@@ -79,20 +80,23 @@ def hospital_sums(
     values[:, :p] = basis
     np.subtract(outcomes, basis @ least_squares, out=values[:, p:])
     total = _squares(values[:, p:])
-    for r in np.flatnonzero(total <= 1e-24 * _squares(outcomes)):
+    for r in (total <= 1e-24 * _squares(outcomes)).nonzero()[0]:
         raise ValueError(
             f"Outcome {r} of y is constant, or the predictors explain it exactly, so no variance "
             "is left to share out; choose one that varies, and fewer predictors."
         )
-    z, rotation = (None, np.eye(1)) if slope is None else _standardised(_numbers(slope, "slope"))
+    z, back = (None, np.ones((1, 1))) if slope is None else _standardised(_numbers(slope, "slope"))
     lines, root = _take_lines(values, code, z)
 
-    gram, cross = values[:, :p].T @ values[:, :p], values[:, :p].T @ values[:, p:]
-    # Turn Q until what describes hospitals has exactly no deviations. At large variance ratios its
-    # lines hardly count, and would drown in the rounding of other columns' deviations.
-    spread, turn = np.linalg.eigh(gram)
+    # Turn Q until each of its columns has deviations of its own, and what describes hospitals has
+    # exactly none. At large variance ratios its lines hardly count, and would drown in the rounding
+    # of other columns' deviations.
+    turn = np.linalg.eigh(values[:, :p].T @ values[:, :p])[1]
+    values[:, :p] = values[:, :p] @ turn
+    spread = _squares(values[:, :p])
     within = spread > _ROUNDING
-    spread, cross = np.where(within, spread, 0), np.where(within[:, None], turn.T @ cross, 0)
+    spread = np.where(within, spread, 0)
+    cross = np.where(within[:, None], values[:, :p].T @ values[:, p:], 0)
     square = _squares(values[:, p:])
     n_lines = np.count_nonzero(root.diagonal(0, 1, 2))
     if n_lines <= np.count_nonzero(~within):
@@ -102,14 +106,14 @@ def hospital_sums(
             "describe, so nothing is left to vary between hospitals; use fewer."
         )
     left = square - (cross[within] ** 2 / spread[within, None]).sum(axis=0)
-    for r in np.flatnonzero(left <= 1e-12 * total):
+    for r in (left <= 1e-12 * total).nonzero()[0]:
         raise ValueError(
             f"Outcome {r} of y does not vary within hospitals once the predictors are known; "
             "analyse one row a hospital by ordinary least squares, or leave the slope out."
         )
     return HospitalSums(
         names, hospitals, np.bincount(code), n, turn.T @ factor, turn.T @ least_squares,
-        rotation, root, lines[:, :, :p] @ turn, lines[:, :, p:], np.diag(spread), cross, square,
+        back, root, lines[:, :, :p] @ turn, lines[:, :, p:], np.diag(spread), cross, square, left,
     )  # fmt: skip
 
 
@@ -117,7 +121,7 @@ def _orthonormal(x: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, np.
     """Return Q and R of X = QR, or raise ``ValueError`` if a column depends on those before."""
     lengths = np.sqrt(_squares(x))
     basis, triangle = np.linalg.qr(x / np.where(lengths > 0, lengths, 1))
-    for k in np.flatnonzero(np.abs(np.diag(triangle)) < _NOTHING):
+    for k in (np.abs(triangle.diagonal()) < _NOTHING).nonzero()[0]:
         raise ValueError(
             f"Predictor {names[k]!r} is a linear combination of those before it in X, "
             "so its effect is not defined; leave one of them out."
@@ -160,23 +164,24 @@ def _squares(values: np.ndarray) -> np.ndarray:
 
 
 def _standardised(slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return z with mean 0 and SD 1, and the matrix that turns (1, z) into (1, slope)."""
+    """Return z with mean 0 and SD 1, and what turns effects of (1, z) into those of (1, slope)."""
     mean, sd = slope.mean(), slope.std()
     if sd <= _NOTHING * np.abs(slope).max():
         raise ValueError("slope is constant; give a predictor that varies, or leave it out.")
-    return (slope - mean) / sd, np.array([[1.0, mean], [0.0, sd]])
+    return (slope - mean) / sd, np.array([[1.0, -mean / sd], [0.0, 1 / sd]])
 
 
 def _labels(groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return each patient's row in the sorted labels, and these."""
-    labels = pd.Series(groups)
-    name = "groups" if labels.name is None else str(labels.name)
+    labels = groups if hasattr(groups, "dtype") else np.asarray(groups)
+    name = getattr(groups, "name", None)
+    name = "groups" if name is None else str(name)
     code, hospitals = pd.factorize(labels, sort=True)
     if code.min() < 0:
         raise ValueError(
             f"Column {name!r} misses {(code < 0).sum()} label(s); fill them in or remove the rows."
         )
-    check_groups(labels, name)
+    check_groups(hospitals, len(code), name)
     return code, np.asarray(hospitals)
 
 
@@ -187,7 +192,7 @@ def _numbers(values: np.ndarray, name: str) -> np.ndarray:
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} does not hold numbers; convert it, or code it 0/1.") from error
     array = array.reshape(len(array), -1)
-    for column in np.flatnonzero(~np.isfinite(array).all(axis=0)).tolist():
+    for column in (~np.isfinite(array).all(axis=0)).nonzero()[0].tolist():
         label = values.columns[column] if isinstance(values, pd.DataFrame) else column
         count = np.count_nonzero(~np.isfinite(array[:, column]))
         raise ValueError(

@@ -134,7 +134,7 @@ FAULTS = {
                     partial(dense, reml=False)),
     "sign of the log-likelihood": ("profile", "-minus_two / 2", "minus_two / 2", dense),
     "REML without its determinant": (
-        "profile", "minus_two += np.linalg.slogdet(optimum.gram)[1]", "minus_two += 0", dense,
+        "profile", "minus_two += 2 * np.linalg.slogdet(sums.factor)[1]", "minus_two += 0", dense,
     ),
     "unscaled covariance": (
         "profile", "covariance = variance[:, None, None] * (", "covariance = (", dense,
@@ -146,28 +146,37 @@ FAULTS = {
         "profile", '"sigma": np.sqrt(variance)', '"sigma": variance', anova,
     ),
     "slope in the units of the search": (
-        "profile", "effects = optimum.effects @ back.T", "effects = optimum.effects",
+        "profile", "effects = optimum.effects @ sums.back.T", "effects = optimum.effects",
         partial(dense, with_slope=True),
     ),
     "dropped degree of freedom": (
-        "profile_intercept", "sums.n_obs - p if reml", "sums.n_obs - p + 1 if reml", anova,
+        "profile_intercept", "sums.n_obs - sums.lines.shape[2]",
+        "sums.n_obs - sums.lines.shape[2] + 1", anova,
     ),
     "sign of a derivative": (
-        "profile_intercept", "- self.divisor * fall[:, 0]", "+ self.divisor * fall[:, 0]", anova,
+        "profile_intercept", "- self.divisor * first", "+ self.divisor * first", anova,
     ),
-    "REML left out of the search": (
-        "profile_intercept",
-        "log_determinant -= np.trace(np.linalg.solve(gram, gram_fall), axis1=1, axis2=2)",
-        "log_determinant -= 0", anova,
+    "ML for REML in the search": ("profile_intercept", "if not reml:", "if True:", anova),
+    "root of the sizes in the search": (
+        "profile_intercept", "matrix * lengths, full", "matrix * lengths**0.5, full", dense,
     ),
-    "weight of hospitals": (
-        "profile_intercept", "self.weighted(1 / (1 + ratio[:, None] * self.sizes))",
-        "self.weighted(1 / (1 + ratio[:, None] * np.sqrt(self.sizes)))", anova,
+    "hospitals of one size counted once": (
+        "profile_intercept", "of_size[common] - p", "of_size[common] ** 0", anova,
+    ),
+    "squares of hospitals of one size lost": (
+        "profile_intercept", "outcomes[:n_roots] ** 2, rest]", "outcomes[:n_roots] ** 2, 0 * rest]",
+        anova,
+    ),
+    "predictors not taken out of hospitals": (
+        "profile_intercept", "- lines @ lines.T", "- 0 * lines @ lines.T", top,
+    ),
+    "sign of the step": ("profile_intercept", "step = -(weight", "step = (weight", dense),
+    "covariance of ordinary least squares": (
+        "profile_intercept", "np.eye(step.shape[1]) + covariance",
+        "np.eye(step.shape[1]) + 0 * covariance", dense,
     ),
     "no shrinkage": (
-        "profile_intercept", "/ (1 + ratio * sums.sizes[:, None])",
-        "/ (ratio * sums.sizes[:, None])",
-        anova,
+        "profile_intercept", "/ (1 + ratio * sums.sizes)", "/ (ratio * sums.sizes)", anova,
     ),
     "the lower of two peaks": (
         "profile_intercept", "np.argsort(-height", "np.argsort(height",
@@ -180,6 +189,10 @@ FAULTS = {
     "sign of a covariance": (
         "profile_slope", "np.stack([m11, -m01, m00], axis=2)", "np.stack([m11, m01, m00], axis=2)",
         partial(dense, with_slope=True),
+    ),
+    "REML without its determinant, with a slope": (
+        "profile_slope", "log_determinant += np.linalg.slogdet(point.gram[:, 0])[1]",
+        "log_determinant += 0", partial(dense, with_slope=True),
     ),
     "gradient without its REML part": (
         "profile_slope", "weight[..., :-1, :-1] += np.linalg.inv(point.gram)",

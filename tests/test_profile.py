@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import fields
+from fractions import Fraction
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -383,6 +385,65 @@ def test_a_predictor_beside_the_means_of_hospitals_equals_the_within_between_for
         change = np.array([[1, 0, 0], [0, 1, 0], [0, 1, 1]])
         np.testing.assert_allclose(change @ raw.fixed_effects, split.fixed_effects, rtol=1e-6)
         np.testing.assert_allclose(raw.log_likelihood, split.log_likelihood, rtol=1e-10)
+
+
+# --- digits ----------------------------------------------------------------------------------
+
+
+def in_fractions(y, x, group, ratio, reml):
+    """Return estimates, standard errors, σ and log-likelihood, rounded once, at the end."""
+    n, p = x.shape
+    rows = [[Fraction(value) for value in row] for row in np.column_stack([x, y]).tolist()]
+    total = [[Fraction(0)] * (p + 1) for _ in range(p + 1)]
+    log_determinant, ratio = 0.0, Fraction(ratio)
+    for j in set(group.tolist()):
+        own = [row for row, hospital in zip(rows, group, strict=True) if hospital == j]
+        sums = [sum(column) for column in zip(*own, strict=True)]
+        weight = ratio / (1 + len(own) * ratio)
+        log_determinant += np.log1p(float(len(own) * ratio))
+        for a, b in product(range(p + 1), repeat=2):
+            total[a][b] += sum(row[a] * row[b] for row in own) - weight * sums[a] * sums[b]
+    # Gauss and Jordan: the columns of the identity become the inverse.
+    work = [row[:p] + [row[p]] + [Fraction(a == b) for b in range(p)] for a, row in
+            enumerate(total[:p])]  # fmt: skip
+    determinant = Fraction(1)
+    for k in range(p):
+        pivot = work[k][k]
+        determinant *= pivot
+        work[k] = [value / pivot for value in work[k]]
+        for a in set(range(p)) - {k}:
+            work[a] = [v - work[a][k] * w for v, w in zip(work[a], work[k], strict=True)]
+    beta = [row[p] for row in work]
+    residual_sum = total[p][p] - sum(b * row[p] for b, row in zip(beta, total, strict=False))
+    divisor = n - p if reml else n
+    variance = float(residual_sum / divisor)
+    minus_two = log_determinant + divisor * (1 + np.log(2 * np.pi * variance))
+    minus_two += np.log(float(determinant)) if reml else 0
+    errors = [np.sqrt(variance * float(work[a][p + 1 + a])) for a in range(p)]
+    return np.array(beta, float), errors, np.sqrt(variance), -minus_two / 2
+
+
+@pytest.mark.parametrize("spread", [1e-3, 1e-6])
+@pytest.mark.parametrize(
+    ("sizes", "reml"), [([9, 11], True), ([3, 6, 2, 4, 5], True), ([3, 6, 2, 4, 5], False)]
+)
+def test_a_predictor_that_hardly_varies_within_hospitals_costs_no_digits(spread, sizes, reml):
+    # Beside two hospitals its last digits alone tell how much hospitals differ.
+    rng, j = np.random.default_rng(0), len(sizes)
+    group = np.repeat(np.arange(j), sizes)
+    almost = rng.normal(size=j)[group] + spread * rng.normal(size=20)
+    x = np.column_stack([np.ones(20), rng.normal(size=20), almost])
+    y = 3 + rng.normal(0, 2, j)[group] + rng.normal(size=20)
+    fit = profile_reml(y, x, group, reml=reml)
+    ratio = (fit.tau / fit.sigma) ** 2
+    beta, errors, sigma, top = in_fractions(y, x, group, ratio, reml)
+    np.testing.assert_allclose(fit.standard_errors, errors, rtol=1e-8)
+    assert (np.abs(fit.fixed_effects - beta) < 1e-8 * np.array(errors)).all()
+    assert fit.sigma == pytest.approx(sigma, rel=1e-8)
+    assert fit.log_likelihood == pytest.approx(top, abs=1e-8)
+    # A parabola through three points has its top here, as far as its shape goes.
+    low, high = (in_fractions(y, x, group, ratio * by, reml)[3] for by in (0.9999, 1.0001))
+    assert abs(1e-4 * (high - low) / 2 / (2 * top - low - high)) < 1e-7
 
 
 # --- bad input -------------------------------------------------------------------------------
