@@ -10,7 +10,7 @@ from scipy import sparse
 
 from multilevel.inputs import check_groups
 
-# Relative to the length of a column: below this nothing is left but rounding.
+# Relative to the length of a column: up to this nothing is left but rounding.
 _NOTHING = 1e-10
 _ROUNDING = 1e-13
 
@@ -119,14 +119,14 @@ def hospital_sums(
 
 def _orthonormal(x: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return Q and R of X = QR, or raise ``ValueError`` if a column depends on those before."""
-    lengths = np.sqrt(_squares(x))
-    basis, triangle = np.linalg.qr(x / np.where(lengths > 0, lengths, 1))
-    for k in (np.abs(triangle.diagonal()) < _NOTHING).nonzero()[0]:
+    basis, triangle = np.linalg.qr(x)
+    nothing = np.abs(triangle.diagonal()) <= _NOTHING * np.sqrt(_squares(triangle))
+    for k in nothing.nonzero()[0]:
         raise ValueError(
             f"Predictor {names[k]!r} is a linear combination of those before it in X, "
             "so its effect is not defined; leave one of them out."
         )
-    return basis, triangle * lengths
+    return basis, triangle
 
 
 def _take_lines(
