@@ -112,8 +112,6 @@ WORLD = HospitalWorld()
 WORLD_OF_THREE = replace(WORLD, sd_slope=0.0, cross_level=0.0, sd_patient=3.0)
 """The same world with quieter patients and one slope for all hospitals: for pictures."""
 
-_THREE = {"Red": 3.0, "Green": 5.0, "Blue": 7.0}
-
 
 def simulate_three_hospitals(
     n_patients: int = 30, *, rng: np.random.Generator, world: HospitalWorld = WORLD_OF_THREE
@@ -142,10 +140,10 @@ def simulate_three_hospitals(
         ``3 * n_patients`` rows: ``hospital`` (Red, Green, Blue), ``staff_quality``,
         ``symptom_severity``, ``resilience`` (0-10 points) and ``will_to_live`` (0-100 points).
     """
-    staff = np.array(list(_THREE.values()))
     hospitals = pd.DataFrame(
-        {"hospital": list(_THREE), "staff_quality": staff, "true_case_mix": staff}
+        {"hospital": ["Red", "Green", "Blue"], "staff_quality": [3.0, 5.0, 7.0]}
     )
+    hospitals["true_case_mix"] = hospitals["staff_quality"]
     return _simulate(hospitals, _sizes(n_patients, 3), rng=rng, world=world)[0]
 
 
@@ -217,6 +215,7 @@ def _simulate(
     j = np.repeat(np.arange(len(hospitals)), sizes)
     deviation = _cut_normal(world.sd_severity, len(j), cut=world.cut, rng=rng)
     resilience = _cut_normal(world.sd_resilience, len(j), cut=world.cut, rng=rng)
+    expected = true_mean[j] + true_slope[j] * deviation + world.effect_resilience * resilience
     error = world.sd_patient * rng.standard_normal(len(j))
     patients = pd.DataFrame(
         {
@@ -224,10 +223,7 @@ def _simulate(
             "staff_quality": hospitals["staff_quality"].to_numpy()[j],
             "symptom_severity": case_mix[j] + deviation,
             "resilience": 5 + resilience,
-            "will_to_live": true_mean[j]
-            + true_slope[j] * deviation
-            + world.effect_resilience * resilience
-            + error,
+            "will_to_live": expected + error,
         }
     )
     return patients, hospitals.assign(true_mean=true_mean, true_slope=true_slope)

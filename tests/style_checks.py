@@ -389,3 +389,14 @@ def check_book_functions(root: Path) -> list[str]:
                 if not re.search(rf"\b{node.name}\b", others):
                     complaints.append(f"{module.relative_to(root)}: {node.name} is used nowhere")
     return complaints
+
+
+def check_book_modules(root: Path) -> list[str]:
+    """Every module of the package can be read in one go: it has fewer than 250 lines."""
+    modules = sorted((root / "multilevel").glob("*.py"))
+    lengths = {m: len(m.read_text(encoding="utf-8").splitlines()) for m in modules}
+    return [
+        f"{module.relative_to(root)}: {length} lines; stay under 250"
+        for module, length in lengths.items()
+        if length >= 250
+    ]

@@ -200,6 +200,11 @@ BOOK_FAULTS = [
         {"multilevel/plots.py": '__all__ = ["plot_it"]\n\n\ndef plot_it():\n    plot_it()\n'},
         "multilevel/plots.py: plot_it is used nowhere",
     ),
+    (
+        "check_book_modules",
+        {"multilevel/plots.py": "# one line\n" * 250},
+        "multilevel/plots.py: 250 lines; stay under 250",
+    ),
 ]
 
 
