@@ -9,8 +9,8 @@ from multilevel.sums import HospitalSums, Optimum
 
 # The first variance ratio of the grid, times the size of the largest hospital.
 _SMALLEST = 1e-4
-# A step relative to the ratio, and to the smallest of the grid; the next would be its square.
-_CLOSE = 1e-9
+# A step this small, relative to the end of the interval, leaves an error of about its square.
+_CLOSE = 1e-7
 
 
 def fit_intercept(sums: HospitalSums, reml: bool) -> Optimum:
