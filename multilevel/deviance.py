@@ -123,11 +123,9 @@ class Directions(NamedTuple):
     @classmethod
     def of(cls, rows: Rows, reml: bool) -> Directions:
         """Find them. By ML the determinant is that of hospitals, whatever the predictors."""
-        of_hospitals = rows.sizes > 0
         matrix = np.eye(len(rows.sizes)) - rows.predictors @ rows.predictors.T
-        matrix = matrix[:, of_hospitals] * np.sqrt(rows.sizes[of_hospitals])
-        left, above, _ = np.linalg.svd(matrix, full_matrices=False)
-        # A predictor that describes hospitals leaves a root of zero.
+        left, above, _ = np.linalg.svd(matrix * np.sqrt(rows.sizes))
+        # Of the directions Q has taken p, whose roots are zero.
         n_roots = len(rows.sizes) - rows.predictors.shape[1]
         roots = np.concatenate([above[:n_roots] ** 2, rows.bare_sizes])
         counts = np.concatenate([np.ones(n_roots), rows.bare_counts])

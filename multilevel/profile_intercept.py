@@ -48,7 +48,7 @@ def _lowest(
     n_outcomes = len(deviance.within)
     n_steps = 2 + int(np.log(deviance.last / smallest))
     grid = np.append(0, smallest * np.exp(np.arange(n_steps)))[:, None]
-    slope, step = _slope(deviance, grid)
+    slope, step = slope_and_step(deviance, grid)
     rises = slope >= 0
     interval, outcomes = (rises[1:] > rises[:-1]).nonzero()
     low, high = grid[interval], grid[interval + 1]
@@ -64,7 +64,9 @@ def _lowest(
     return ratio[best], log_determinant[best, 0], residual_sum[best, 0]
 
 
-def _slope(deviance: Directions | Weights, ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def slope_and_step(
+    deviance: Directions | Weights, ratio: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the deviance's slope times the residual sum, and Newton's step to its zero.
 
     With one root, as in a balanced design, the product with (1 + ratio root)² is a straight
@@ -89,7 +91,7 @@ def _roots(
         ratio = np.where((low <= ratio) & (ratio <= high), ratio, (low + high) / 2)
         if (np.abs(ratio - before) <= close).all():
             break
-        slope, step = _slope(deviance, ratio)
+        slope, step = slope_and_step(deviance, ratio)
         falls = slope < 0
         low, high = np.where(falls, ratio, low), np.where(falls, high, ratio)
         before, ratio = ratio, ratio + step

@@ -165,7 +165,7 @@ FAULTS = {
     ),
     "ML for REML in the search": ("deviance", "if not reml:", "if True:", anova),
     "root of the sizes in the search": (
-        "deviance", "* np.sqrt(rows.sizes[of_hospitals])", "* rows.sizes[of_hospitals]", dense,
+        "deviance", "matrix * np.sqrt(rows.sizes)", "matrix * rows.sizes", dense,
     ),
     "hospitals of one size counted once": (
         "deviance", "of_size[common] - p", "of_size[common] ** 0", anova,

@@ -14,6 +14,7 @@ from scipy.optimize import minimize, minimize_scalar
 
 from multilevel.deviance import Directions, Rows, Weights
 from multilevel.profile import ProfileFit, profile_reml
+from multilevel.profile_intercept import slope_and_step
 from multilevel.sums import hospital_sums
 
 LME4 = Path(__file__).parent / "lme4"
@@ -194,6 +195,27 @@ def test_balanced_data_give_the_analysis_of_variance(tau):
     reliability = fit.tau**2 / (fit.tau**2 + within / 6)
     expected = reliability * (table.mean() - table.mean().mean())
     np.testing.assert_allclose(fit.hospital_effects, expected, rtol=tolerance)
+
+
+def test_a_variance_of_hospitals_just_above_zero_is_not_taken_for_zero():
+    y, x, group, _ = hospitals(5, [6] * 9, tau=2)
+    x = x[:, :1]
+    means = (np.bincount(group, y) / 6)[group]
+    variance_within = ((y - means) ** 2).sum() / 45
+    # hospitals' means pulled together until they differ by chance and a millionth of it
+    of_chance = variance_within * (1 + 1e-6)
+    pulled = (means - y.mean()) * np.sqrt(8 * of_chance / ((means - y.mean()) ** 2).sum())
+    fit = profile_reml(y - means + pulled, x, group)
+    assert fit.tau**2 == pytest.approx(1e-6 * variance_within / 6, rel=1e-8)
+
+
+@pytest.mark.parametrize("ratio", [1e-3, 0.1, 30.0])
+def test_in_a_balanced_design_one_step_leads_to_the_top(ratio):
+    y, x, group, _ = hospitals(5, [6] * 9, tau=2)
+    fit = profile_reml(y, x[:, :1], group)
+    deviance = Directions.of(Rows.of(hospital_sums(y, x[:, :1], group, None)), True)
+    _, step = slope_and_step(deviance, np.array([[ratio]]))
+    assert ratio + step[0, 0] == pytest.approx((fit.tau / fit.sigma) ** 2, rel=1e-9)
 
 
 # --- the global optimum ----------------------------------------------------------------------
