@@ -30,15 +30,21 @@ from multilevel.profile import profile_reml
 HERE = Path(__file__).parent
 SIZES = [(100, 3), (600, 30), (10_000, 100), (100_000, 1000), (100_000, 10_000), (1_000_000, 3),
          (1_000_000, 10_000)]  # fmt: skip
+SIZES_UNEQUAL = [(600, 30), (10_000, 300), (100_000, 2000), (1_000_000, 4000)]
 SIZES_WITH_SLOPE = [(100, 3), (600, 30), (10_000, 100), (100_000, 1000)]
 REPETITIONS = 5
 PATIENCE = 60.0  # seconds
 
 
-def simulate(n, j, with_slope=False, n_outcomes=1):
+def simulate(n, j, with_slope=False, n_outcomes=1, unequal=False):
     """Return outcome, predictors, and the hospital of each patient."""
     rng = np.random.default_rng([n, j])
-    group = np.sort(np.concatenate([np.arange(j), rng.integers(0, j, n - j)]))
+    if unequal:  # from a few patients to several times the mean
+        share = rng.exponential(size=j)
+        group = rng.choice(j, n - j, p=share / share.sum())
+    else:
+        group = rng.integers(0, j, n - j)
+    group = np.sort(np.concatenate([np.arange(j), group]))
     x = rng.normal(size=n)
     u0, u1 = rng.normal(size=(2, j, n_outcomes))
     y = 50 - 3 * x[:, None] + u0[group] + rng.normal(0, 2, (n, n_outcomes))
@@ -102,13 +108,13 @@ class LmeFour:
             return [float(word) for word in self.process.stdout.readline().split()]
 
 
-def compare(sizes, lme4, with_slope):
+def compare(sizes, lme4, with_slope=False, unequal=False):
     """Print a table of times and ratios, one row a size."""
     names = [*CONTESTANTS, *(["lmer", "refit"] if lme4 else [])]
     print(f"{'N':>9} {'J':>6} " + "".join(f"{name:>22}" for name in names))
     last = dict.fromkeys(names, (1, 0.0))
     for n, j in sizes:
-        data = simulate(n, j, with_slope)
+        data = simulate(n, j, with_slope, unequal=unequal)
         seconds, heights = {name: [] for name in names}, {}
         for _ in range(REPETITIONS):
             for name, run in CONTESTANTS.items():
@@ -209,7 +215,9 @@ def main():
         memory(lme4)
     print("\nCPU milliseconds a fit, and times profile_reml. One core each.\n")
     print("Random intercept")
-    compare(SIZES, lme4, with_slope=False)
+    compare(SIZES, lme4)
+    print("\nRandom intercept, hospitals of very different sizes")
+    compare(SIZES_UNEQUAL, lme4, unequal=True)
     print("\nRandom intercept and slope")
     compare(SIZES_WITH_SLOPE, lme4, with_slope=True)
     for with_slope in (False, True):

@@ -105,13 +105,12 @@ def _estimates(sums: HospitalSums, reml: bool, optimum: Optimum) -> dict[str, np
     variance = optimum.residual_sum / divisor
     minus_two = optimum.log_determinant + divisor * (1 + np.log(2 * np.pi * variance))
     if reml:
-        minus_two += 2 * np.linalg.slogdet(sums.factor)[1]
-    inverse = np.linalg.inv(sums.factor)
-    covariance = variance[:, None, None] * (inverse @ optimum.covariance @ inverse.T)
+        minus_two -= 2 * np.linalg.slogdet(sums.inverse)[1]
+    covariance = variance[:, None, None] * (sums.inverse @ optimum.covariance @ sums.inverse.T)
     between = variance[:, None, None] * (sums.back @ optimum.relative @ sums.back.T)
     effects = optimum.effects @ sums.back.T
     return {
-        "fixed_effects": (sums.least_squares.T + optimum.step) @ inverse.T,
+        "fixed_effects": (sums.least_squares.T + optimum.step) @ sums.inverse.T,
         "standard_errors": np.sqrt(np.diagonal(covariance, axis1=1, axis2=2)),
         "covariance": covariance,
         "random_effects_covariance": between,

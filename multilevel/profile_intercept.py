@@ -2,100 +2,53 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
+from multilevel.deviance import Directions, Rows, Weights
 from multilevel.sums import HospitalSums, Optimum
 
-# Where the deviance is looked at first: the variance ratio times the size of the largest hospital,
-# up to more than can occur, since what varies less within hospitals is refused.
-_GRID = np.append(0, np.geomspace(1e-4, 1e20, 60))[:, None]
-# A step relative to the ratio; the next would be its square.
-_CLOSE = 1e-9
-
-
-class _Directions(NamedTuple):
-    """Directions in which hospitals differ, each independent of the others.
-
-    What predictors leave of the outcomes, e, varies by σ² (I + ratio SZZ'S), with Z the matrix of
-    hospitals and S = I - QQ'. With left and right singular vectors v and w of SZ, v'e varies by
-    σ² (1 + ratio root), where root is the singular value squared; and what e has in no such
-    direction varies by σ². So nothing is left to solve at any ratio, for any number of outcomes
-    (Kang et al. 2008, doi:10.1534/genetics.107.080101, for the variance components of a genome).
-
-    D directions bear on the fixed effects. Some may have a root of zero: each predictor that
-    describes hospitals takes one. Of hospitals of one size all but p combine to directions that
-    do not bear on them, and share one root, their size; so D is at most p times the number of
-    different sizes, which is below √(2N).
-    """
-
-    roots: np.ndarray  # (D,)
-    predictors: np.ndarray  # (D, p), w'Z'Q
-    outcomes: np.ndarray  # (D, R), w'Z'e
-    all_roots: np.ndarray  # (K,), those above zero, and of directions that bear on nothing
-    counts: np.ndarray  # (K,), directions of that root
-    squares: np.ndarray  # (K, R), squared length of e in these
-
-
-class _Deviance(NamedTuple):
-    """-2 log-likelihood, up to a constant, as a function of the variance ratio τ²/σ².
-
-    Functions take (M, 1) ratios. Until :meth:`paired`, they combine each with each of R outcomes,
-    and return (M, R); after it, with one, and return (M, 1).
-    """
-
-    roots: np.ndarray  # (K,)
-    counts: np.ndarray  # (K, 1), how often they are factors of the determinant
-    squares: np.ndarray  # (K, R) or (M, K, 1), squared lengths of the outcome
-    within: np.ndarray  # (R,) or (M, 1), residual sum within hospitals
-    divisor: int  # of the residual sum
-
-    def paired(self, outcomes: np.ndarray) -> _Deviance:
-        """Pair each of M ratios with one of the outcomes."""
-        return self._replace(
-            squares=self.squares.T[outcomes, :, None], within=self.within[outcomes, None]
-        )
-
-    def residual_sum(self, weight: np.ndarray) -> np.ndarray:
-        """Add up the squares with (M, K) weights."""
-        return (weight[:, None] @ self.squares)[:, 0]
-
-    def parts(self, ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the log-determinant and the residual sum."""
-        spread = 1 + ratio * self.roots
-        return np.log(spread) @ self.counts, self.within + self.residual_sum(1 / spread)
-
-    def slope(self, ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the deviance's slope times the residual sum, and Newton's step to its zero.
-
-        With one root, as in a balanced design, the product with (1 + ratio root)² is a straight
-        line, so it is that product's zero to which the step goes.
-        """
-        weight = 1 / (1 + ratio * self.roots)
-        fall = self.roots * weight
-        residual_sum = self.within + self.residual_sum(weight)
-        weight *= fall
-        first = self.residual_sum(weight)
-        second = self.residual_sum(weight * fall)
-        det_first, det_second = fall @ self.counts, fall**2 @ self.counts
-        slope = residual_sum * det_first - self.divisor * first
-        curve = 2 * self.divisor * second - first * det_first - residual_sum * det_second
-        return slope, -slope / (curve + 2 * slope * det_second / det_first)
+# The first variance ratio of the grid, times the size of the largest hospital.
+_SMALLEST = 1e-4
+# A step this small, relative to the end of the interval, leaves an error of about its square.
+_CLOSE = 1e-7
 
 
 def fit_intercept(sums: HospitalSums, reml: bool) -> Optimum:
-    """Return the optimum for each of R outcomes.
+    """Return the optimum for each of R outcomes."""
+    rows = Rows.of(sums)
+    smallest = _SMALLEST / sums.sizes.max()
+    n_rows, n_outcomes = rows.outcomes.shape
+    # Directions are found once, by the cube of the rows; weights are solved for every outcome, in
+    # parts that fit into the processor's memory.
+    if n_rows**2 <= 2000 * n_outcomes:
+        found = _lowest(Directions.of(rows, reml), smallest)
+    else:
+        parts = rows.parts(min(n_outcomes, 1 + n_rows * n_outcomes // 5000))
+        lowest = [_lowest(Weights.of(part, reml), smallest) for part in parts]
+        found = map(np.concatenate, zip(*lowest, strict=True))
+    ratio, log_determinant, residual_sum = found
+    step, covariance = rows.estimates(ratio)
+    # A hospital's mean residual, shrunken by its reliability.
+    shrink = ratio * np.sqrt(sums.sizes) / (1 + ratio * sums.sizes)
+    effects = shrink * (sums.outcome_lines[:, 0].T - step @ sums.lines[:, 0].T)
+    return Optimum(
+        ratio[:, :, None], log_determinant, covariance, step, residual_sum, effects[:, :, None]
+    )
+
+
+def _lowest(
+    deviance: Directions | Weights, smallest: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the (R, 1) ratios where it is lowest, log-determinants and residual sums there.
 
     Every interval of a grid in which the deviance turns from falling to rising is searched for
     the place where it does, so that a likelihood with two peaks is no trap; zero is always a
     candidate.
     """
-    directions = _directions(sums)
-    deviance = _deviance(sums, directions, reml)
-    n_outcomes = len(sums.square)
-    grid = _GRID / sums.sizes.max()
-    slope, step = deviance.slope(grid)
+    n_outcomes = len(deviance.within)
+    n_steps = 2 + int(np.log(deviance.last / smallest))
+    grid = np.append(0, smallest * np.exp(np.arange(n_steps)))[:, None]
+    slope, step = slope_and_step(deviance, grid)
     rises = slope >= 0
     interval, outcomes = (rises[1:] > rises[:-1]).nonzero()
     low, high = grid[interval], grid[interval + 1]
@@ -103,85 +56,42 @@ def fit_intercept(sums: HospitalSums, reml: bool) -> Optimum:
 
     outcomes = np.concatenate([np.arange(n_outcomes), outcomes])
     ratio = np.concatenate([np.zeros((n_outcomes, 1)), found])
-    log_determinant, residual_sum = deviance.paired(outcomes).parts(ratio)
+    log_determinant, residual_sum = deviance.paired(outcomes).at(ratio)
     height = log_determinant + deviance.divisor * np.log(residual_sum)
     best_last = np.argsort(-height[:, 0], kind="stable")
     best = np.empty(n_outcomes, int)
     best[outcomes[best_last]] = best_last  # what is assigned last stays
-
-    ratio = ratio[best]
-    weight = ratio / (1 + ratio * directions.roots)
-    step = -(weight * directions.outcomes.T) @ directions.predictors
-    covariance = directions.predictors.T @ (weight[:, :, None] * directions.predictors)
-    # A hospital's mean residual, shrunken by its reliability.
-    shrink = ratio * np.sqrt(sums.sizes) / (1 + ratio * sums.sizes)
-    effects = shrink * (sums.outcome_lines[:, 0].T - step @ sums.lines[:, 0].T)
-    return Optimum(
-        ratio[:, :, None], log_determinant[best, 0], np.eye(step.shape[1]) + covariance, step,
-        residual_sum[best, 0], effects[:, :, None],
-    )  # fmt: skip
+    return ratio[best], log_determinant[best, 0], residual_sum[best, 0]
 
 
-def _directions(sums: HospitalSums) -> _Directions:
-    """Return the directions in which hospitals differ."""
-    lines, outcomes, sizes = sums.lines[:, 0], sums.outcome_lines[:, 0], sums.sizes
-    p = lines.shape[1]
-    of_size = np.bincount(sizes)
-    common = (of_size > p).nonzero()[0]
-    rest = np.empty((len(common), outcomes.shape[1]))
-    if len(common) > 0:
-        alone = of_size[sizes] <= p
-        blocks = [(sizes[alone], lines[alone], outcomes[alone])]
-        for k, size in enumerate(common):
-            rows = sizes == size
-            basis, triangle = np.linalg.qr(lines[rows])
-            along = basis.T @ outcomes[rows]
-            blocks.append((np.full(p, size), triangle, along))
-            rest[k] = ((outcomes[rows] - basis @ along) ** 2).sum(axis=0)
-        sizes, lines, outcomes = map(np.concatenate, zip(*blocks, strict=True))
+def slope_and_step(
+    deviance: Directions | Weights, ratio: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the deviance's slope times the residual sum, and Newton's step to its zero.
 
-    # SZ in coordinates that it shares with e: hospitals, and the deviations of each column of Q.
-    lengths, spread = np.sqrt(sizes), sums.gram.diagonal()
-    within = spread > 0
-    depth = np.sqrt(spread[within])[:, None]
-    matrix = np.concatenate([np.eye(len(sizes)) - lines @ lines.T, -depth * lines.T[within]])
-    own = np.concatenate([outcomes, sums.cross[within] / depth])
-    left, above, right = np.linalg.svd(matrix * lengths, full_matrices=False)
-    n_roots = len(sizes) - np.count_nonzero(~within)
-    above[n_roots:] = 0
-    outcomes = left.T @ own
-    return _Directions(
-        above**2, right @ (lengths[:, None] * lines), above[:, None] * outcomes,
-        np.concatenate([above[:n_roots] ** 2, common]),
-        np.concatenate([np.ones(n_roots), of_size[common] - p]),
-        np.concatenate([outcomes[:n_roots] ** 2, rest]),
-    )  # fmt: skip
+    With one root, as in a balanced design, the product with (1 + ratio root)² is a straight
+    line, so it is that product's zero to which the step goes.
+    """
+    residual_sum, first, second, log_first, log_second = deviance.derivatives(ratio)
+    slope = residual_sum * log_first - deviance.divisor * first
+    curve = 2 * deviance.divisor * second - first * log_first - residual_sum * log_second
+    return slope, -slope / (curve + 2 * slope * log_second / log_first)
 
 
-def _deviance(sums: HospitalSums, directions: _Directions, reml: bool) -> _Deviance:
-    """Return the deviance. By ML its determinant is that of hospitals, whatever the predictors."""
-    roots, counts, squares = directions.all_roots, directions.counts, directions.squares
-    divisor = sums.n_obs - sums.lines.shape[2]
-    if not reml:
-        divisor, of_size = sums.n_obs, np.bincount(sums.sizes)
-        sizes = of_size.nonzero()[0]
-        counts = np.concatenate([np.zeros(len(roots)), of_size[sizes]])
-        roots = np.concatenate([roots, sizes])
-        squares = np.concatenate([squares, np.zeros((len(sizes), squares.shape[1]))])
-    return _Deviance(roots, counts[:, None], squares, sums.within, divisor)
-
-
-def _roots(deviance: _Deviance, low: np.ndarray, high: np.ndarray, ratio: np.ndarray) -> np.ndarray:
+def _roots(
+    deviance: Directions | Weights, low: np.ndarray, high: np.ndarray, ratio: np.ndarray
+) -> np.ndarray:
     """Return where the deviance turns from falling to rising, elementwise.
 
     Newton's method, or half the interval where a step leads out of it.
     """
+    close = _CLOSE * high
     before = low
     for _ in range(100):
         ratio = np.where((low <= ratio) & (ratio <= high), ratio, (low + high) / 2)
-        if (np.abs(ratio - before) <= _CLOSE * ratio).all():
+        if (np.abs(ratio - before) <= close).all():
             break
-        slope, step = deviance.slope(ratio)
+        slope, step = slope_and_step(deviance, ratio)
         falls = slope < 0
         low, high = np.where(falls, ratio, low), np.where(falls, high, ratio)
         before, ratio = ratio, ratio + step

@@ -11,7 +11,8 @@ from scipy import sparse
 from multilevel.inputs import check_groups
 
 # Relative to the length of a column: up to this nothing is left but rounding.
-_NOTHING = 1e-10
+_NOTHING = 1e-8
+# Of a column of Q no more than 3e-7 of its length, which is 1, may be taken for rounding; squared.
 _ROUNDING = 1e-13
 
 
@@ -32,7 +33,7 @@ class HospitalSums(NamedTuple):
     hospitals: np.ndarray  # (J,), labels in order
     sizes: np.ndarray  # (J,), patients
     n_obs: int
-    factor: np.ndarray  # (p, p), R
+    inverse: np.ndarray  # (p, p), R⁻¹: coefficients of X = R⁻¹ times those of Q
     least_squares: np.ndarray  # (p, R), Q'y
     back: np.ndarray  # (k, k), effects of the random-effects columns as they came = back @ of z
     root: np.ndarray  # (J, k, k), F
@@ -71,20 +72,16 @@ def hospital_sums(
     _check_rows(X=x, y=y, groups=groups, slope=slope)
     predictors, outcomes = _numbers(x, "X"), _numbers(y, "y")
     n, p = predictors.shape
+    if p >= n:
+        raise ValueError(f"X has {p} columns and only {n} rows; use fewer predictors.")
     names = x.columns if isinstance(x, pd.DataFrame) else (f"x{k}" for k in range(p))
     names = tuple(map(str, names))
     code, hospitals = _labels(groups)
-    basis, factor = _orthonormal(predictors, names)
+    basis, inverse = _orthonormal(predictors, names)
     least_squares = basis.T @ outcomes
     values = np.empty((n, p + outcomes.shape[1]))  # the largest array there is: filled in place
     values[:, :p] = basis
     np.subtract(outcomes, basis @ least_squares, out=values[:, p:])
-    total = _squares(values[:, p:])
-    for r in (total <= 1e-24 * _squares(outcomes)).nonzero()[0]:
-        raise ValueError(
-            f"Outcome {r} of y is constant, or the predictors explain it exactly, so no variance "
-            "is left to share out; choose one that varies, and fewer predictors."
-        )
     z, back = (None, np.ones((1, 1))) if slope is None else _standardised(_numbers(slope, "slope"))
     lines, root = _take_lines(values, code, z)
 
@@ -98,6 +95,19 @@ def hospital_sums(
     spread = np.where(within, spread, 0)
     cross = np.where(within[:, None], values[:, :p].T @ values[:, p:], 0)
     square = _squares(values[:, p:])
+    predicted = cross / np.where(within, spread, 1)[:, None]
+    left = square - (cross * predicted).sum(axis=0)
+    # Of a small difference digits are lost; it is squared after what they predict is taken away.
+    small = left < 1e-3 * square
+    if small.any():
+        left[small] = _squares(values[:, p:][:, small] - values[:, :p] @ predicted[:, small])
+    # By Pythagoras the squared length of e; that of y is greater by that of its regression.
+    total = square + (lines[:, :, p:] ** 2).sum(axis=(0, 1))
+    for r in (total <= 1e-24 * (least_squares**2).sum(axis=0)).nonzero()[0]:
+        raise ValueError(
+            f"Outcome {r} of y is constant, or the predictors explain it exactly, so no variance "
+            "is left to share out; choose one that varies, and fewer predictors."
+        )
     n_lines = np.count_nonzero(root.diagonal(0, 1, 2))
     if n_lines <= np.count_nonzero(~within):
         raise ValueError(
@@ -105,20 +115,19 @@ def hospital_sums(
             f"intercept is one), and there are only {n_lines} means and slopes of hospitals to "
             "describe, so nothing is left to vary between hospitals; use fewer."
         )
-    left = square - (cross[within] ** 2 / spread[within, None]).sum(axis=0)
     for r in (left <= 1e-12 * total).nonzero()[0]:
         raise ValueError(
             f"Outcome {r} of y does not vary within hospitals once the predictors are known; "
             "analyse one row a hospital by ordinary least squares, or leave the slope out."
         )
     return HospitalSums(
-        names, hospitals, np.bincount(code), n, turn.T @ factor, turn.T @ least_squares,
+        names, hospitals, np.bincount(code), n, inverse @ turn, turn.T @ least_squares,
         back, root, lines[:, :, :p] @ turn, lines[:, :, p:], np.diag(spread), cross, square, left,
     )  # fmt: skip
 
 
 def _orthonormal(x: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return Q and R of X = QR, or raise ``ValueError`` if a column depends on those before."""
+    """Return Q and R⁻¹ of X = QR, or raise ``ValueError`` if a column depends on those before."""
     basis, triangle = np.linalg.qr(x)
     nothing = np.abs(triangle.diagonal()) <= _NOTHING * np.sqrt(_squares(triangle))
     for k in nothing.nonzero()[0]:
@@ -126,7 +135,7 @@ def _orthonormal(x: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, np.
             f"Predictor {names[k]!r} is a linear combination of those before it in X, "
             "so its effect is not defined; leave one of them out."
         )
-    return basis, triangle
+    return basis, np.linalg.inv(triangle)
 
 
 def _take_lines(
@@ -173,7 +182,8 @@ def _standardised(slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _labels(groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return each patient's row in the sorted labels, and these."""
-    labels = groups if hasattr(groups, "dtype") else np.asarray(groups)
+    # Of a list pandas keeps what is missing; as an array of words it would become a word.
+    labels = groups if hasattr(groups, "dtype") else pd.Series(list(groups))
     name = getattr(groups, "name", None)
     name = "groups" if name is None else str(name)
     code, hospitals = pd.factorize(labels, sort=True)
@@ -187,8 +197,13 @@ def _labels(groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _numbers(values: np.ndarray, name: str) -> np.ndarray:
     """Return finite numbers in columns."""
+    masked = np.ma.isMaskedArray(values)
+    array = values.astype(float).filled(np.nan) if masked else np.asarray(values)
     try:
-        array = np.asarray(values, float)
+        if array.dtype.kind == "O":  # missing values of pandas, or words
+            array = np.where(pd.isna(array), np.nan, array).astype(float)
+        elif array.dtype.kind not in "biuf":
+            raise TypeError(array.dtype)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} does not hold numbers; convert it, or code it 0/1.") from error
     array = array.reshape(len(array), -1)
@@ -205,13 +220,15 @@ def _numbers(values: np.ndarray, name: str) -> np.ndarray:
 def _check_rows(**parts: object) -> None:
     """Raise ``ValueError`` unless all have the same rows: they are used by position."""
     given = {name: part for name, part in parts.items() if part is not None}
-    x = given.pop("X")
+    x = given["X"]
     for name, part in given.items():
-        if np.shape(part)[:1] != np.shape(x)[:1] or len(x) == 0:
+        shape = np.shape(part)
+        if shape[:1] != np.shape(x)[:1] or len(x) == 0 or len(shape) > 1 + (name in ("X", "y")):
             raise ValueError(
-                f"{name} has shape {np.shape(part)} and X {np.shape(x)}; give one row a patient."
+                f"{name} has shape {shape} and X {np.shape(x)}; give one row a patient."
             )
-        if hasattr(part, "index") and hasattr(x, "index") and not part.index.equals(x.index):
+        kinds = pd.Series, pd.DataFrame
+        if isinstance(part, kinds) and isinstance(x, kinds) and not part.index.equals(x.index):
             raise ValueError(
                 f"The rows of {name} and X are labelled differently; take both from one data "
                 "frame, or pass .to_numpy() if their order is right."

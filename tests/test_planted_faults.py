@@ -54,6 +54,13 @@ def dense(with_slope=False, reml=True):
     test_profile.test_every_field_is_what_a_dense_matrix_gives(with_slope, reml)
 
 
+many = partial(test_profile.test_many_sizes_are_solved_at_each_ratio_as_few_are_by_directions, True)
+derivatives = partial(
+    test_profile.test_derivatives_are_those_of_the_log_determinant_and_the_residual_sum,
+    True, True,
+)  # fmt: skip
+
+
 def top(with_slope=False, reml=True):
     test_profile.test_no_variance_near_by_is_more_likely(with_slope, reml)
 
@@ -134,7 +141,7 @@ FAULTS = {
                     partial(dense, reml=False)),
     "sign of the log-likelihood": ("profile", "-minus_two / 2", "minus_two / 2", dense),
     "REML without its determinant": (
-        "profile", "minus_two += 2 * np.linalg.slogdet(sums.factor)[1]", "minus_two += 0", dense,
+        "profile", "minus_two -= 2 * np.linalg.slogdet(sums.inverse)[1]", "minus_two -= 0", dense,
     ),
     "unscaled covariance": (
         "profile", "covariance = variance[:, None, None] * (", "covariance = (", dense,
@@ -150,30 +157,49 @@ FAULTS = {
         partial(dense, with_slope=True),
     ),
     "dropped degree of freedom": (
-        "profile_intercept", "sums.n_obs - sums.lines.shape[2]",
-        "sums.n_obs - sums.lines.shape[2] + 1", anova,
+        "deviance", "self.n_obs - self.predictors.shape[1] if reml",
+        "self.n_obs - self.predictors.shape[1] + 1 if reml", anova,
     ),
     "sign of a derivative": (
-        "profile_intercept", "- self.divisor * first", "+ self.divisor * first", anova,
+        "profile_intercept", "- deviance.divisor * first", "+ deviance.divisor * first", anova,
     ),
-    "ML for REML in the search": ("profile_intercept", "if not reml:", "if True:", anova),
+    "ML for REML in the search": ("deviance", "if not reml:", "if True:", anova),
     "root of the sizes in the search": (
-        "profile_intercept", "matrix * lengths, full", "matrix * lengths**0.5, full", dense,
+        "deviance", "matrix * np.sqrt(rows.sizes)", "matrix * rows.sizes", dense,
     ),
     "hospitals of one size counted once": (
-        "profile_intercept", "of_size[common] - p", "of_size[common] ** 0", anova,
+        "deviance", "of_size[common] - p", "of_size[common] ** 0", anova,
     ),
     "squares of hospitals of one size lost": (
-        "profile_intercept", "outcomes[:n_roots] ** 2, rest]", "outcomes[:n_roots] ** 2, 0 * rest]",
-        anova,
+        "deviance", "squares[k] = (", "squares[k] = 0 * (", anova,
     ),
     "predictors not taken out of hospitals": (
-        "profile_intercept", "- lines @ lines.T", "- 0 * lines @ lines.T", top,
+        "deviance", "- rows.predictors @ rows.predictors.T",
+        "- 0 * rows.predictors @ rows.predictors.T", top,
     ),
-    "sign of the step": ("profile_intercept", "step = -(weight", "step = (weight", dense),
+    "sign of the step": (
+        "deviance", "return (covariance @ cross", "return (-covariance @ cross", dense,
+    ),
     "covariance of ordinary least squares": (
-        "profile_intercept", "np.eye(step.shape[1]) + covariance",
-        "np.eye(step.shape[1]) + 0 * covariance", dense,
+        "deviance", "gram = (weight @ products", "gram = (np.ones_like(weight) @ products", dense,
+    ),
+    "ML for REML where there are many sizes": (
+        "deviance", "log_determinant += np.linalg.slogdet(gram)[1][:, None]",
+        "log_determinant += 0", many,
+    ),
+    "step of a derivative without its fixed effects": (
+        "deviance", "- (along * np.linalg.solve(gram, along)).sum(axis=1)", "", derivatives,
+    ),
+    "sign in the derivative of a determinant": (
+        "deviance", "log_first -= once", "log_first += once", derivatives,
+    ),
+    "grid that ends too early": (
+        "profile_intercept", "np.log(deviance.last / smallest)", "40",
+        test_profile.test_no_variance_between_hospitals_is_too_large_for_the_search,
+    ),
+    "a small rest as a difference": (
+        "sums", "small = left < 1e-3 * square", "small = left < 0",
+        test_profile.test_a_small_rest_within_hospitals_keeps_its_digits,
     ),
     "no shrinkage": (
         "profile_intercept", "/ (1 + ratio * sums.sizes)", "/ (ratio * sums.sizes)", anova,

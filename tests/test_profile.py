@@ -12,7 +12,10 @@ import patsy
 import pytest
 from scipy.optimize import minimize, minimize_scalar
 
+from multilevel.deviance import Directions, Rows, Weights
 from multilevel.profile import ProfileFit, profile_reml
+from multilevel.profile_intercept import slope_and_step
+from multilevel.sums import hospital_sums
 
 LME4 = Path(__file__).parent / "lme4"
 FITS = {fit["id"]: fit for fit in json.loads((LME4 / "lme4_fits.json").read_text())["fits"]}
@@ -194,6 +197,27 @@ def test_balanced_data_give_the_analysis_of_variance(tau):
     np.testing.assert_allclose(fit.hospital_effects, expected, rtol=tolerance)
 
 
+def test_a_variance_of_hospitals_just_above_zero_is_not_taken_for_zero():
+    y, x, group, _ = hospitals(5, [6] * 9, tau=2)
+    x = x[:, :1]
+    means = (np.bincount(group, y) / 6)[group]
+    variance_within = ((y - means) ** 2).sum() / 45
+    # hospitals' means pulled together until they differ by chance and a millionth of it
+    of_chance = variance_within * (1 + 1e-6)
+    pulled = (means - y.mean()) * np.sqrt(8 * of_chance / ((means - y.mean()) ** 2).sum())
+    fit = profile_reml(y - means + pulled, x, group)
+    assert fit.tau**2 == pytest.approx(1e-6 * variance_within / 6, rel=1e-8)
+
+
+@pytest.mark.parametrize("ratio", [1e-3, 0.1, 30.0])
+def test_in_a_balanced_design_one_step_leads_to_the_top(ratio):
+    y, x, group, _ = hospitals(5, [6] * 9, tau=2)
+    fit = profile_reml(y, x[:, :1], group)
+    deviance = Directions.of(Rows.of(hospital_sums(y, x[:, :1], group, None)), True)
+    _, step = slope_and_step(deviance, np.array([[ratio]]))
+    assert ratio + step[0, 0] == pytest.approx((fit.tau / fit.sigma) ** 2, rel=1e-9)
+
+
 # --- the global optimum ----------------------------------------------------------------------
 
 
@@ -211,8 +235,12 @@ def two_peaks(seed):
         (74, True, False),
         (104, True, True),
         (290, True, True),
+        (849, True, False),
+        (1316, True, True),
         (0, False, False),
         (144, False, True),
+        (1091, False, False),
+        (2156, False, True),
     ],
 )
 def test_the_higher_of_two_peaks_is_found(seed, reml, at_zero):
@@ -224,6 +252,21 @@ def test_the_higher_of_two_peaks_is_found(seed, reml, at_zero):
     fit = profile_reml(y, x, group, reml=reml)
     assert fit.log_likelihood >= max(heights) - 1e-12
     assert (fit.tau == 0) == at_zero
+
+
+@pytest.mark.parametrize("reml", [True, False])
+def test_a_peak_between_two_that_are_close_together_on_a_coarse_grid_is_found(reml):
+    # zero is a peak too, and the likelihood rises again soon after it
+    rng = np.random.default_rng(36)
+    group = np.repeat(np.arange(6), [40, 400, 3, 2, 1, 2])
+    jump = np.array([0, 0.05, 1, 1, 1, 1]) * rng.normal(0, 4, 6)
+    y, x = rng.normal(size=len(group)) + jump[group], np.ones((len(group), 1))
+    grid = np.append(0, np.geomspace(1e-4, 1e3, 30))
+    heights = [dense(y, x, group, x, np.array([[ratio]]), reml)[2] for ratio in grid]
+    assert heights[0] > heights[1]
+    fit = profile_reml(y, x, group, reml=reml)
+    assert fit.tau > 1
+    assert fit.log_likelihood > max(heights)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -269,6 +312,59 @@ def test_a_batch_equals_its_single_fits(with_slope, reml):
     assert 3 < (np.linalg.det(batch.random_effects_covariance) == 0).sum() < 27
 
 
+@pytest.mark.parametrize("reml", [True, False])
+def test_many_sizes_are_solved_at_each_ratio_as_few_are_by_directions(reml):
+    # Fifty sizes: directions cost more than one outcome deserves, and less than a hundred do.
+    sizes = np.random.default_rng(1).permutation(np.arange(1, 51))
+    y, x, group, _ = hospitals(6, sizes, tau=0.3, n_outcomes=100)
+    batch = profile_reml(y, x, group, reml=reml)
+    for r in range(100):
+        single = profile_reml(y[:, r], x, group, reml=reml)
+        for name in ESTIMATES:
+            expected, found = getattr(single, name), getattr(batch, name)[r]
+            np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-12, err_msg=name)
+    assert 3 < (batch.tau == 0).sum() < 97
+
+
+def test_a_batch_that_is_solved_in_parts_equals_its_single_fits():
+    sizes = np.random.default_rng(2).permutation(np.arange(2, 302))
+    y, x, group, _ = hospitals(7, sizes, tau=0.5, n_outcomes=40)
+    rows = Rows.of(hospital_sums(y, x, group, None))
+    assert len(rows.sizes) ** 2 > 2000 * 40
+    assert len(rows.sizes) * 40 > 2 * 5000
+    batch = profile_reml(y, x, group)
+    for r in (0, 17, 39):
+        single = profile_reml(y[:, r], x, group)
+        for name in ESTIMATES:
+            expected, found = getattr(single, name), getattr(batch, name)[r]
+            np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("many_sizes", [False, True])
+def test_derivatives_are_those_of_the_log_determinant_and_the_residual_sum(many_sizes, reml):
+    way = Weights if many_sizes else Directions
+    # sizes that one hospital has, and one that more have than there are predictors
+    y, x, group, predictor = hospitals(2, [1, 2, 5, 9, 14, 6, 6, 6, 6, 8], tau=4, n_outcomes=2)
+    x = np.column_stack([x, group % 2, predictor**2])
+    deviance = way.of(Rows.of(hospital_sums(y, x, group, None)), reml)
+    pairs = deviance.paired(np.array([0, 1]))
+    ratio = np.array([[0.2], [1.5]])
+    step = 1e-3 * ratio
+    points = [pairs.at(ratio + k * step) for k in (-2, -1, 0, 1, 2)]
+    for k, signs in ((1, (-1, 1)), (0, (1, -1))):
+        low_2, low, middle, high, high_2 = (point[k] for point in points)
+        first = (low_2 - 8 * low + 8 * high - high_2) / (12 * step)
+        second = (-low_2 + 16 * low - 30 * middle + 16 * high - high_2) / (12 * step**2)
+        found = pairs.derivatives(ratio)[1:3] if k == 1 else pairs.derivatives(ratio)[3:]
+        np.testing.assert_allclose(found[0], signs[0] * first, rtol=1e-8)
+        np.testing.assert_allclose(found[1], signs[1] * second / (1 + k), rtol=1e-6)
+    together = deviance.derivatives(ratio)
+    for field, own in zip(together, pairs.derivatives(ratio), strict=True):
+        every = np.broadcast_to(field, (2, 2))
+        np.testing.assert_allclose(every.diagonal(), own[:, 0], rtol=1e-12)
+
+
 def test_shapes_are_those_of_the_documentation():
     y, x, group, predictor = hospitals(2, [4, 4, 4, 4], n_outcomes=3)
     batch = profile_reml(y, x, group)
@@ -292,6 +388,17 @@ def test_names_and_labels_are_kept():
     assert not fit.reml
     plain = profile_reml(y, x, group, reml=False)
     np.testing.assert_allclose(fit.hospital_effects, plain.hospital_effects[[1, 2, 0]], rtol=1e-9)
+
+
+def test_lists_will_do():
+    y, x, group, predictor = hospitals(2, [4, 4, 4])
+    for slope in (None, predictor):
+        fit = profile_reml(y, x, group, slope=slope)
+        words = [*map("ABC".__getitem__, group)]
+        listed = None if slope is None else slope.tolist()
+        other = profile_reml(y.tolist(), x.tolist(), words, slope=listed)
+        assert_equal_fits(other, fit)
+        assert other.hospitals.tolist() == ["A", "B", "C"]
 
 
 # --- invariances -----------------------------------------------------------------------------
@@ -367,6 +474,17 @@ def test_a_random_slope_may_have_any_zero_and_unit(factor, shift):
     )
 
 
+@pytest.mark.parametrize("reml", [True, False])
+def test_the_units_of_predictors_do_not_matter(reml):
+    y, x, group, predictor = hospitals(8, [3, 9, 4, 7, 12, 5, 8], tau=3)
+    x = np.column_stack([x, predictor**2, group % 2])
+    units = np.array([1e-8, 1e8, 1e-4, 1e4])
+    fit, other = (profile_reml(y, columns, group, reml=reml) for columns in (x, x * units))
+    np.testing.assert_allclose(other.fixed_effects * units, fit.fixed_effects, rtol=1e-9)
+    np.testing.assert_allclose(other.standard_errors * units, fit.standard_errors, rtol=1e-9)
+    np.testing.assert_allclose(other.tau, fit.tau, rtol=1e-9)
+
+
 def test_the_data_are_not_changed(example):
     before = [None if part is None else part.copy() for part in example]
     profile_reml(*example[:3], slope=example[3])
@@ -423,6 +541,50 @@ def in_fractions(y, x, group, ratio, reml):
     return np.array(beta, float), errors, np.sqrt(variance), -minus_two / 2
 
 
+def distance_from_the_top(y, x, group, fit):
+    """Return how far from the variance ratio, relative to it, a parabola through it has its top."""
+    ratio, step = (fit.tau / fit.sigma) ** 2, 1e-4
+    low, top, high = (
+        in_fractions(y, x, group, ratio * (1 + by), fit.reml)[3] for by in (-step, 0, step)
+    )
+    return abs(step * (high - low) / 2 / (2 * top - low - high))
+
+
+# Where Newton's first steps lead out of the interval, or go back and forth.
+@pytest.mark.parametrize(
+    ("seed", "reml"), [(68, True), (87, True), (165, True), (19, False), (110, False)]
+)
+def test_the_search_goes_on_to_the_top(seed, reml):
+    y, x, group = two_peaks(seed)
+    fit = profile_reml(y, x, group, reml=reml)
+    assert fit.tau > 2
+    assert distance_from_the_top(y, x, group, fit) < 1e-7
+
+
+def test_no_variance_between_hospitals_is_too_large_for_the_search():
+    # The outcome follows a predictor in what it varies within hospitals, a millionth of the whole;
+    # given that slope, hospitals differ by four thousand million times what patients do.
+    rng = np.random.default_rng(0)
+    group = np.repeat(np.arange(6), 5)
+    of_hospital = rng.normal(size=6)[group]
+    hidden, noise = rng.normal(size=(2, 30))
+    y, x = 1e4 * hidden + noise, np.column_stack([np.ones(30), of_hospital + 1e-6 * hidden])
+    fit = profile_reml(y, x, group)
+    assert (fit.tau / fit.sigma) ** 2 > 1e19
+    assert fit.log_likelihood > profile_reml(y, x[:, :1], group).log_likelihood + 100
+    assert distance_from_the_top(y, x, group, fit) < 1e-2
+
+
+def test_a_small_rest_within_hospitals_keeps_its_digits():
+    # Of the variance within hospitals a predictor leaves a part in 10^10.
+    y, x, group, predictor = hospitals(9, [4, 7, 5, 6, 8], tau=1e4)
+    y += 1e5 * (predictor - 3)
+    fit = profile_reml(y, x, group)
+    _, errors, sigma, _ = in_fractions(y, x, group, (fit.tau / fit.sigma) ** 2, True)
+    assert fit.sigma == pytest.approx(sigma, rel=1e-10)
+    np.testing.assert_allclose(fit.standard_errors, errors, rtol=1e-10)
+
+
 @pytest.mark.parametrize("spread", [1e-3, 1e-6])
 @pytest.mark.parametrize(
     ("sizes", "reml"), [([9, 11], True), ([3, 6, 2, 4, 5], True), ([3, 6, 2, 4, 5], False)]
@@ -441,9 +603,7 @@ def test_a_predictor_that_hardly_varies_within_hospitals_costs_no_digits(spread,
     assert (np.abs(fit.fixed_effects - beta) < 1e-8 * np.array(errors)).all()
     assert fit.sigma == pytest.approx(sigma, rel=1e-8)
     assert fit.log_likelihood == pytest.approx(top, abs=1e-8)
-    # A parabola through three points has its top here, as far as its shape goes.
-    low, high = (in_fractions(y, x, group, ratio * by, reml)[3] for by in (0.9999, 1.0001))
-    assert abs(1e-4 * (high - low) / 2 / (2 * top - low - high)) < 1e-7
+    assert distance_from_the_top(y, x, group, fit) < 1e-7
 
 
 # --- bad input -------------------------------------------------------------------------------
@@ -464,6 +624,35 @@ BAD_INPUT = {
     "missing label": (
         lambda a: a | {"groups": pd.Series([None, *"abcabcabcabcabcabcabcab"], name="ward")},
         r"'ward' misses 1 label\(s\).*remove",
+    ),
+    "more columns than rows": (
+        lambda a: {name: part[:2] for name, part in a.items()},
+        "X has 2 columns and only 2 rows; use fewer",
+    ),
+    "missing number of pandas": (
+        lambda a: a | {"X": pd.DataFrame(a["X"]).astype("Float64").replace(a["X"][0, 1], pd.NA)},
+        "Column 1 of X holds 1 value.*fill them in",
+    ),
+    "masked outcome": (
+        lambda a: a | {"y": np.ma.masked_less(np.arange(24), 3)},
+        "Column 0 of y holds 3 value.*fill them in",
+    ),
+    "missing label in a list": (
+        lambda a: a | {"groups": [np.nan, *"abcabcabcabcabcabcabcab"]},
+        r"'groups' misses 1 label\(s\).*remove",
+    ),
+    "dates": (
+        lambda a: a | {"y": pd.date_range("2026-01-01", periods=24)},
+        "y does not hold numbers; convert",
+    ),
+    "complex numbers": (lambda a: a | {"y": a["y"] + 1j}, "y does not hold numbers; convert"),
+    "a table of outcomes too many": (
+        lambda a: a | {"y": a["y"].reshape(24, 1, 1)},
+        r"y has shape \(24, 1, 1\)",
+    ),
+    "a column of groups": (
+        lambda a: a | {"groups": a["groups"][:, None]},
+        r"groups has shape \(24, 1\)",
     ),
     "words": (lambda a: a | {"y": ["good"] * 24}, "y does not hold numbers; convert"),
     "rows of y": (lambda a: a | {"y": a["y"][:-1]}, r"y has shape \(23,\) and X \(24, 2\)"),
