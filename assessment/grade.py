@@ -127,13 +127,15 @@ def main(name: str, folder: Path, class_list: Path, seconds: int = SECONDS) -> P
         raise FileNotFoundError(f"There is no folder {folder} with submissions.")
     if not (bundle := OUT / f"{name}.zip").is_file():
         raise FileNotFoundError(f"There is no {bundle}; run make assignments CHAPTER={name} first.")
-    ids, names = read_class(class_list), read(SOURCES / f"{name}.md").answers
+    ids, assignment = read_class(class_list), read(SOURCES / f"{name}.md")
     submissions = handed_in_files(folder)
     with TemporaryDirectory() as temporary:
         with ZipFile(bundle) as parts:
             autograder = Path(parts.extract(f"{name}/otter/autograder.zip", temporary))
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            work = partial(grade, ids=ids, names=names, autograder=autograder, seconds=seconds)
+            work = partial(
+                grade, ids=ids, names=assignment.answers, autograder=autograder, seconds=seconds
+            )
             rows = list(pool.map(work, submissions))
     counts = Counter(row["id"] for row in rows if row["id"])
     for row, path in zip(rows, submissions, strict=True):
@@ -141,7 +143,10 @@ def main(name: str, folder: Path, class_list: Path, seconds: int = SECONDS) -> P
         if (count := counts[row["id"]]) > 1:
             row["note"] = "; ".join(filter(None, [f"one of {count} files", row["note"]]))
     rows += [{"id": i, "file": "", "score": 0.0, "note": "nothing"} for i in ids if i not in counts]
-    pd.DataFrame(rows).sort_values("id", kind="stable").to_csv(folder / "grades.csv", index=False)
+    grades = pd.DataFrame(rows).sort_values("id", kind="stable")
+    points = sum(exercise.points for exercise in assignment.exercises)
+    grades.insert(grades.columns.get_loc("score") + 1, "max_score", points)
+    grades.to_csv(folder / "grades.csv", index=False)
     return folder / "grades.csv"
 
 

@@ -171,13 +171,20 @@ def graded_by_nbgrader(bundle, handed_out, on_the_site, tmp_path_factory):
         release.write_notebook(submission(notebook, student, given), path)
     release.tool("nbgrader", "autograde", "03-icc", "--Execute.timeout=40", folder=course)
     release.tool("nbgrader", "export", folder=course)
-    return pd.read_csv(course / "grades.csv").set_index("student_id")["score"]
+    return pd.read_csv(course / "grades.csv").set_index("student_id")
 
 
 # nbgrader goes on below the loop that it has stopped.
 @pytest.mark.parametrize(("student", "score"), [*SCORES.items(), ("stuck", 6), ("site", 10)])
 def test_nbgrader_grades_a_submission_as_it_deserves(graded_by_nbgrader, student, score):
-    assert graded_by_nbgrader[student] == score
+    assert graded_by_nbgrader.loc[student, "score"] == score
+
+
+def test_each_row_says_what_its_points_are_out_of_under_nbgraders_name(
+    graded_by_otter, graded_by_nbgrader
+):
+    for grades in (graded_by_otter, graded_by_nbgrader):
+        assert (grades["max_score"] == sum(e.points for e in ASSIGNMENT.exercises)).all()
 
 
 @pytest.mark.parametrize(
