@@ -130,6 +130,29 @@ def test_the_redirect_has_a_language_and_a_title():
     )
 
 
+def test_pages_are_repaired_once_and_again_when_they_are_written_anew(tmp_path, monkeypatch):
+    page, record = tmp_path / "page.html", tmp_path / "repaired"
+    made = []
+    monkeypatch.setattr(readable_pages, "repair", lambda html: made.append(html) or f"{html}!")
+    for text in ("right", None, None, "wrong", None):
+        if text:
+            page.write_text(text)
+        readable_pages.repair_pages(tmp_path, record)
+    assert made == ["right", "wrong"]
+    assert page.read_text() == "wrong!"
+
+
+def test_pages_are_repaired_again_when_the_repairs_have_changed(tmp_path, monkeypatch):
+    page, record, file = (tmp_path / name for name in ("page.html", "repaired", "repairs.py"))
+    page.write_text("page")
+    monkeypatch.setattr(readable_pages, "repair", "{}!".format)
+    monkeypatch.setattr(readable_pages, "__file__", file)
+    for version in ("first", "first", "second"):
+        file.write_text(version)
+        readable_pages.repair_pages(tmp_path, record)
+    assert page.read_text() == "page!!"
+
+
 def test_a_repaired_page_is_left_as_it_is():
     html = readable_pages.repair(
         '<!DOCTYPE html>\n<html lang="en"><head><meta name="viewport"/><title>a &amp; b</title>'
