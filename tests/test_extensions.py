@@ -146,7 +146,7 @@ def test_pages_are_repaired_again_when_the_repairs_have_changed(tmp_path, monkey
     page, record, file = (tmp_path / name for name in ("page.html", "repaired", "repairs.py"))
     page.write_text("page")
     monkeypatch.setattr(readable_pages, "repair", "{}!".format)
-    monkeypatch.setattr(readable_pages, "__file__", file)
+    monkeypatch.setattr(readable_pages.repairs, "__file__", file)
     for version in ("first", "first", "second"):
         file.write_text(version)
         readable_pages.repair_pages(tmp_path, record)

@@ -7,6 +7,7 @@ travel along, and no others.
 
 import ast
 from copy import deepcopy
+from functools import cache
 from symtable import symtable
 
 SECRET = {"test", "hidden-test"}  # never published, whoever needs it
@@ -28,6 +29,7 @@ class _AsGenerators(ast.NodeTransformer):
         return ast.GeneratorExp(ast.Tuple([node.key, node.value], ast.Load()), node.generators)
 
 
+@cache
 def _tables(statement):
     """Return the symbol tables of a statement: its own, and those of the functions in it."""
     plain = ast.unparse(_AsGenerators().visit(deepcopy(statement)))
