@@ -223,7 +223,8 @@ def _check_rows(**parts: object) -> None:
     x = given["X"]
     for name, part in given.items():
         shape = np.shape(part)
-        if shape[:1] != np.shape(x)[:1] or len(x) == 0 or len(shape) > 1 + (name in ("X", "y")):
+        most = 2 if name in ("X", "y") else 1
+        if shape[:1] != np.shape(x)[:1] or 0 in shape or len(shape) > most:
             raise ValueError(
                 f"{name} has shape {shape} and X {np.shape(x)}; give one row a patient."
             )

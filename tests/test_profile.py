@@ -662,6 +662,8 @@ BAD_INPUT = {
         lambda a: {"y": [], "X": np.ones((0, 1)), "groups": []},
         "give one row a patient",
     ),
+    "no outcomes": (lambda a: a | {"y": np.empty((24, 0))}, r"y has shape \(24, 0\)"),
+    "no predictors": (lambda a: a | {"X": np.empty((24, 0))}, r"X has shape \(24, 0\)"),
     "a single number": (lambda a: a | {"y": 3.0}, r"y has shape \(\)"),
     "other order": (
         lambda a: a | {"X": pd.DataFrame(a["X"]), "y": pd.Series(a["y"])[::-1]},
