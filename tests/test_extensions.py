@@ -14,6 +14,7 @@ import readable_pages
 import student_downloads
 import whole_streams
 from bs4 import BeautifulSoup
+from student_downloads.plain import Book, in_plain_markdown, plain
 
 
 def repaired(body):
@@ -206,6 +207,87 @@ def test_a_download_shows_an_explorable_by_a_cell():
     setup = shown["figure"].setup
     assert (shown["figure"].preset, setup["start"]["n_patients"]) == ("mixture", 5)
     assert setup["shown"] == ["staff", "within"]
+
+
+BOOK = Book(
+    titles={"content/02-pooling": "Pool, split?", "content/toolbox/data": "Data"},
+    figures={"fig-forest": "Fig. 2.3"},
+    works={
+        "self1987": ("Self and Liang", "1987", "https://doi.org/10.1"),
+        "box": ("Box", "1979", ""),
+    },
+)
+SAID = {
+    "role with words": ("the {doc}`data <toolbox/data>`, {ref}`below <x>`", "the data, below"),
+    "page by its title": ("See {doc}`02-pooling`.", "See *Pool, split?*."),
+    "term": ("a {term}`singular fit` and {term}`BLUP`s", "a singular fit and BLUPs"),
+    "number of a figure": ("In {numref}`fig-forest`", "In Fig. 2.3"),
+    "file": ("{download}`a.csv <../data/a.csv>`", "[a.csv](../data/a.csv)"),
+    "works in brackets": (
+        "at zero {cite:p}`self1987,box`",
+        "at zero ([Self and Liang, 1987](https://doi.org/10.1); Box, 1979)",
+    ),
+    "works in the text": ("{cite:t}`box` says", "Box (1979) says"),
+    "admonition": (
+        ":::{admonition} Predict\n:class: predict\n\nHow many {term}`BLUP`s?\n:::\nThen.",
+        "> **Predict**\n>\n> How many BLUPs?\n\nThen.",
+    ),
+    "exercise": (
+        ":::{exercise} Find it\n:label: ex\n*Easy.*\n```python\n:::{x}\n\n\n{term}`a`\n```\n:::",
+        "#### Exercise: Find it\n\n*Easy.*\n```python\n:::{x}\n\n\n{term}`a`\n```",
+    ),
+    "solution": (
+        ":::{solution-start} ex\n:class: dropdown\n:::\nIt is.\n:::{solution-end}\n:::",
+        "**Solution**\n\nIt is.",
+    ),
+    "tabs": (
+        "::::{tab-set}\n:::{tab-item} Python\nOne\n:::\n:::{tab-item} In R\nTwo\n:::\n::::",
+        "**Python**\n\nOne\n\n**In R**\n\nTwo",
+    ),
+    "figure": (
+        "```{figure} ../f.svg\n:name: fig-forest\n:alt: Trees.\n\nA wood.\nOf trees.\n```",
+        "![Trees.](../f.svg)\n\n*Fig. 2.3.* A wood.\nOf trees.",
+    ),
+    "place": ("(here)=\nText.", "Text."),
+    "mathematics and code": ("$\\{a\\}$, `{b}`", "$\\{a\\}$, `{b}`"),
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_notebook_says_in_plain_markdown_what_myst_says(name):
+    myst, words = SAID[name]
+    assert plain(myst, "content/01-three-hospitals", BOOK) == words
+
+
+@pytest.mark.parametrize(
+    ("myst", "error", "message"),
+    [
+        ("```{video} a.mp4\n```", ValueError, "directive 'video'"),
+        ("{kbd}`Ctrl`", ValueError, "role 'kbd'"),
+        ("{ref}`here`", ValueError, "role 'ref'"),
+        ("{doc}`03-icc`", KeyError, "content/03-icc"),
+        ("{cite:t}`nobody`", KeyError, "nobody"),
+    ],
+)
+def test_what_has_no_words_in_a_notebook_is_refused_by_name(myst, error, message):
+    with pytest.raises(error, match=message):
+        plain(myst, "content/01-three-hospitals", BOOK)
+
+
+def test_a_notebook_has_the_caption_below_the_cell_that_draws_the_figure():
+    figure = {"name": "fig-forest", "caption": "Forty {term}`BLUP`s."}
+    notebook = student(
+        nbformat.v4.new_code_cell("draw()", metadata={"mystnb": {"figure": figure}}),
+        nbformat.v4.new_markdown_cell(
+            "```{explorable} mixture\n:name: fig-forest\n:n_patients: 5\n\nSee.\n```\n\nAfter."
+        ),
+    )
+    in_plain_markdown(notebook, "content/01-three-hospitals", BOOK)
+    assert [cell.source for cell in notebook.cells if cell.cell_type == "markdown"] == [
+        "*Fig. 2.3.* Forty BLUPs.",
+        "*Fig. 2.3.* See.\n\nAfter.",
+    ]
+    assert [cell["id"] for cell in notebook.cells] == [f"cell-00{n}" for n in range(4)]
 
 
 def test_two_downloads_have_the_same_cell_ids():

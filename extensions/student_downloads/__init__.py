@@ -17,7 +17,10 @@ import self_checks
 from explorable import as_code
 from live_cells.hidden import needed
 from nbformat.v4 import new_code_cell, new_markdown_cell
+from pybtex.richtext import Text
 from sphinx.errors import ExtensionError
+
+from student_downloads.plain import OPTION, Book, in_plain_markdown, number_cells
 
 CUT = "remove-cell"
 EXPLORABLE = re.compile(
@@ -55,7 +58,10 @@ def split_at_explorables(cell):
     first, *rest = EXPLORABLE.split(cell.source)
     cells = [new_markdown_cell(first.strip())]
     for preset, options, caption, text in zip(*[iter(rest)] * 4, strict=True):
-        cells.append(new_code_cell(as_code(preset, options)))
+        figure = {"name": dict(OPTION.findall(options))["name"]}
+        cells.append(
+            new_code_cell(as_code(preset, options), metadata={"mystnb": {"figure": figure}})
+        )
         cells.append(new_markdown_cell(f"{caption.strip()}\n\n{text.strip()}".strip()))
     return [cell for cell in cells if cell.source] if rest else [cell]
 
@@ -72,12 +78,34 @@ def student_notebook(notebook, values):
         if cell.cell_type == "code" and (setup := next(setups)):
             cells.append(new_code_cell(setup))
         cells += split_at_explorables(cell)
-    for position, cell in enumerate(cells):
-        cell["id"] = f"cell-{position:03d}"
+    for cell in cells:
         if cell.cell_type == "markdown":
             cell.source = self_checks.write_out(write_out(cell.source, values))
+        elif caption := cell.metadata.get("mystnb", {}).get("figure", {}).get("caption"):
+            cell.metadata["mystnb"]["figure"]["caption"] = write_out(caption, values)
     notebook.cells = cells
+    number_cells(notebook)
     return notebook
+
+
+def book_of(env):
+    """Return what the roles of pages refer to."""
+    titles = {name: title.astext() for name, title in env.titles.items()}
+    figures = {
+        name: f"Fig. {'.'.join(map(str, number))}"
+        for numbers in env.toc_fignumbers.values()
+        for name, number in numbers.get("figure", {}).items()
+    }
+    works = {}
+    for key, work in env.get_domain("cite").bibdata.data.entries.items():
+        names = [
+            " ".join(person.prelast_names + person.last_names) for person in work.persons["author"]
+        ]
+        names = [str(Text.from_latex(name)) for name in names]
+        who = " and ".join(names) if len(names) < 3 else f"{names[0]} et al."
+        address = f"https://doi.org/{work.fields['doi']}" if "doi" in work.fields else ""
+        works[key] = who, work.fields["year"], address or work.fields.get("url", "")
+    return Book(titles, figures, works)
 
 
 def offer_notebook(app, pagename, templatename, context, doctree):
@@ -89,7 +117,7 @@ def offer_notebook(app, pagename, templatename, context, doctree):
 def write_downloads(app, error):
     if error or app.builder.format != "html":
         return
-    values_folder = Path(app.outdir).parent / "jupyter_execute"
+    values_folder, book = Path(app.outdir).parent / "jupyter_execute", book_of(app.env)
     for docname in filter(lambda name: is_notebook(app, name), sorted(app.env.found_docs)):
         notebook = jupytext.read(app.env.doc2path(docname))
         try:
@@ -100,8 +128,12 @@ def write_downloads(app, error):
                 f"{docname}: no value to write out for {{glue:text}} {key}"
             ) from key
         download = Path(app.outdir, "_sources", docname)
-        nbformat.write(notebook, f"{download}.ipynb")
         jupytext.write(notebook, f"{download}.md", fmt="md:myst")
+        try:
+            in_plain_markdown(notebook, docname, book)
+        except (KeyError, ValueError) as error:
+            raise ExtensionError(f"{docname}, as a notebook: {error}") from error
+        nbformat.write(notebook, f"{download}.ipynb")
 
 
 def setup(app):

@@ -1,7 +1,9 @@
 """Every page of the built book, as a browser and a reader's tools meet it."""
 
+import re
 from functools import cache
 
+import nbformat
 import pytest
 from site_checks import (
     SITE,
@@ -19,6 +21,8 @@ FILES = {path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html")}
 # JupyterLite is not the book's to mend; `in_browser/test_lite.py` holds it to what it is for.
 OWN = {path for path in FILES if not path.startswith("lite/")}
 PAGES = sorted({FIRST, *OWN} - {"index.html"})
+SOURCES = SITE / "_sources"
+NOTEBOOKS = sorted(p.relative_to(SOURCES) for p in SOURCES.glob("content/**/*.ipynb"))
 WIDTHS = [1280, 390]
 SCHEMES = ["light", "dark"]
 BUDGET = 700_000  # bytes over the wire without figures; the stock theme takes 996,000
@@ -89,3 +93,15 @@ def test_the_root_of_the_site_leads_to_the_first_page(browser, site_url):
     page.wait_for_url(site_url + FIRST)
     assert page.title()
     page.close()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS or ["none is built"], ids=str)
+def test_a_downloaded_notebook_is_in_plain_markdown_and_finds_its_drawings(path):
+    cells = nbformat.read(SOURCES / path, as_version=4).cells
+    prose = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    prose = re.sub(r"^(`{3,})\w*\n.*?^\1$", "", prose, flags=re.DOTALL | re.MULTILINE)
+    assert len(prose) > 1000
+    assert re.findall(r":::|\{[\w:-]+\}`|`{3,}|^\(.+\)=$", prose, re.MULTILINE) == []
+    for drawing in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", prose):
+        assert (SITE.parents[1] / path.parent / drawing).is_file()
+        assert (SITE / "lite/files" / path.parent / drawing).is_file()

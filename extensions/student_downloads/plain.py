@@ -1,0 +1,131 @@
+"""Say in plain Markdown what MyST says, for programs that show notebooks and know no MyST."""
+
+import re
+from dataclasses import dataclass, field
+from posixpath import dirname, join, normpath
+
+from nbformat.v4 import new_markdown_cell
+
+OPENS = re.compile(r"^(:{3,}|`{3,})\{([\w-]+)\}[ ]*(.*)$")
+OPTION = re.compile(r"^:([\w-]+):[ ]*(.*)$", re.MULTILINE)
+CODE = re.compile(r"^(`{3,})[^`{]*$")
+TARGET = re.compile(r"^\([\w-]+\)=$")
+ROLE = re.compile(r"\{([\w:-]+)\}`([^`<]+?)(?:\s*<([^>]+)>)?`")
+
+
+@dataclass
+class Book:
+    """What roles refer to, in words."""
+
+    titles: dict[str, str] = field(default_factory=dict)  # of pages
+    figures: dict[str, str] = field(default_factory=dict)  # "Fig. 1.2", by name
+    works: dict[str, tuple[str, str, str]] = field(default_factory=dict)  # who, when, where
+
+
+def plain(markdown, page, book):
+    """Return the text of a page of the book without directives and roles.
+
+    Raises
+    ------
+    KeyError
+        For what a role refers to and the book does not have.
+    ValueError
+        For a directive or a role of another kind.
+    """
+    written, opened, code, caption = [], [], "", ""
+
+    def write(line):
+        line = ("> " * [kind for _, kind in opened].count("admonition") + line).rstrip()
+        if code or line.strip("> ") or (written and written[-1].strip("> ")):  # one empty line
+            written.append(line)
+
+    lines = markdown.split("\n")
+    while lines:
+        line = lines.pop(0)
+        if code:
+            write(line)
+            code = "" if line.rstrip() == code else code
+        elif opened and line.rstrip() == opened[-1][0]:
+            opened.pop()
+            write("")
+        elif start := OPENS.match(line):
+            fence, kind, title = start.groups()
+            options = {}
+            while lines and (option := OPTION.match(lines[0])):
+                options[option[1]] = option[2]
+                lines.pop(0)
+            opened.append((fence, kind))
+            write(_beginning(kind, said(title, page, book), options.get("alt", "")))
+            write("")
+            caption = f"*{book.figures[options['name']]}.* " if kind == "figure" else ""
+        elif not TARGET.match(line):
+            code = fence[1] if (fence := CODE.match(line)) else ""
+            write(line if code else caption + said(line, page, book) if line else "")
+            caption = "" if line else caption
+    return "\n".join(written).strip()
+
+
+def _beginning(kind, title, alt):
+    if kind in ("admonition", "tab-item"):
+        return f"**{title}**"
+    if kind == "exercise":
+        return f"#### Exercise: {title}"
+    if kind == "solution-start":
+        return "**Solution**"
+    if kind in ("solution-end", "tab-set"):
+        return ""
+    if kind == "figure":
+        return f"![{alt}]({title})"
+    raise ValueError(f"Nobody has said what the directive {kind!r} is in a notebook.")
+
+
+def said(text, page, book):
+    """Return the text with every role in words."""
+    return ROLE.sub(lambda role: _in_words(*role.groups(), page, book), text)
+
+
+def _in_words(role, text, target, page, book):
+    if role == "download":
+        return f"[{text}]({target})"
+    if role == "doc":
+        return text if target else f"*{book.titles[normpath(join(dirname(page), text))]}*"
+    if role == "numref":
+        return book.figures[text]
+    if role == "term" or (role == "ref" and target):
+        return text
+    if role == "cite:t":
+        return " and ".join(_cited(key, "{} ({})", book) for key in text.split(","))
+    if role == "cite:p":
+        return f"({'; '.join(_cited(key, '{}, {}', book) for key in text.split(','))})"
+    raise ValueError(f"Nobody has said what the role {role!r} is in a notebook.")
+
+
+def _cited(key, form, book):
+    who, when, where = book.works[key.strip()]
+    text = form.format(who, when)
+    return f"[{text}]({where})" if where else text
+
+
+def in_plain_markdown(notebook, page, book):
+    """Change the notebook's text, and put the caption of each figure below the cell that draws it.
+
+    An explorable's caption stands there already.
+    """
+    cells, number = [], ""
+    for cell in notebook.cells:
+        cells.append(cell)
+        if cell.cell_type == "markdown":
+            cell.source, number = number + plain(cell.source, page, book), ""
+        elif name := cell.metadata.get("mystnb", {}).get("figure", {}).get("name"):
+            number = f"*{book.figures[name]}.* "
+            if caption := cell.metadata["mystnb"]["figure"].get("caption"):
+                cells.append(new_markdown_cell(number + said(caption, page, book)))
+                number = ""
+    notebook.cells = cells
+    number_cells(notebook)
+
+
+def number_cells(notebook):
+    """Give the cells ids that every build repeats."""
+    for position, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{position:03d}"
