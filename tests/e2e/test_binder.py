@@ -112,6 +112,14 @@ def test_the_figures_of_the_chapter_appear(chapter):
     assert kinds & {"image/svg+xml", "image/png"}
 
 
+def test_directives_are_boxes_and_not_fences(chapter):
+    chapter.page.locator(".jp-WindowedPanel-outer").first.evaluate("panel => panel.scrollTo(0, 0)")
+    box = chapter.page.locator(".jp-MarkdownCell aside").first
+    box.wait_for()
+    assert "Objectives" in box.inner_text()
+    assert ":::" not in chapter.page.locator(".jp-MarkdownCell").first.inner_text()
+
+
 def test_no_dialog_stands_before_the_reader(chapter):
     assert chapter.page.locator(".jp-Dialog").count() == 0
 
