@@ -12,6 +12,11 @@ CODE = re.compile(r"^(`{3,})[^`{]*$")
 TARGET = re.compile(r"^\([\w-]+\)=$")
 ROLE = re.compile(r"\{([\w:-]+)\}`([^`<]+?)(?:\s*<([^>]+)>)?`")
 
+NEEDS = (
+    "*On your own computer this notebook needs the package `multilevel` and the data files that "
+    "it reads; the first page of the book says where to get them. In the browser both are there.*"
+)
+
 
 @dataclass
 class Book:
@@ -109,7 +114,7 @@ def _cited(key, form, book):
 def in_plain_markdown(notebook, page, book):
     """Change the notebook's text, and put the caption of each figure below the cell that draws it.
 
-    An explorable's caption stands there already.
+    An explorable's caption stands there already. Before the first code stands what it needs.
     """
     cells, number = [], ""
     for cell in notebook.cells:
@@ -121,6 +126,8 @@ def in_plain_markdown(notebook, page, book):
             if caption := cell.metadata["mystnb"]["figure"].get("caption"):
                 cells.append(new_markdown_cell(number + said(caption, page, book)))
                 number = ""
+    first = next(place for place, cell in enumerate(cells) if cell.cell_type == "code")
+    cells.insert(first, new_markdown_cell(NEEDS))
     notebook.cells = cells
     number_cells(notebook)
 
