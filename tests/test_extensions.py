@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pages
@@ -211,6 +212,7 @@ def test_a_download_shows_an_explorable_by_a_cell():
 
 BOOK = Book(
     titles={"content/02-pooling": "Pool, split?", "content/toolbox/data": "Data"},
+    places={"here": "Small hospitals"},
     figures={"fig-forest": "Fig. 2.3"},
     works={
         "self1987": ("Self and Liang", "1987", "https://doi.org/10.1"),
@@ -220,6 +222,7 @@ BOOK = Book(
 SAID = {
     "role with words": ("the {doc}`data <toolbox/data>`, {ref}`below <x>`", "the data, below"),
     "page by its title": ("See {doc}`02-pooling`.", "See *Pool, split?*."),
+    "section by its title": ("See {ref}`here`.", "See *Small hospitals*."),
     "term": ("a {term}`singular fit` and {term}`BLUP`s", "a singular fit and BLUPs"),
     "number of a figure": ("In {numref}`fig-forest`", "In Fig. 2.3"),
     "file": ("{download}`a.csv <../data/a.csv>`", "[a.csv](../data/a.csv)"),
@@ -264,7 +267,7 @@ def test_a_notebook_says_in_plain_markdown_what_myst_says(name):
     [
         ("```{video} a.mp4\n```", ValueError, "directive 'video'"),
         ("{kbd}`Ctrl`", ValueError, "role 'kbd'"),
-        ("{ref}`here`", ValueError, "role 'ref'"),
+        ("{ref}`there`", KeyError, "there"),
         ("{doc}`03-icc`", KeyError, "content/03-icc"),
         ("{cite:t}`nobody`", KeyError, "nobody"),
     ],
@@ -282,11 +285,24 @@ def test_a_notebook_has_the_caption_below_the_cell_that_draws_the_figure():
             "```{explorable} mixture\n:name: fig-forest\n:n_patients: 5\n\nSee.\n```\n\nAfter."
         ),
     )
-    in_plain_markdown(notebook, "content/01-three-hospitals", BOOK)
+    in_plain_markdown(notebook, "content/01-three-hospitals", BOOK, Path())
     needs, *captions = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
     assert "needs the package `multilevel`" in needs
     assert captions == ["*Fig. 2.3.* Forty BLUPs.", "*Fig. 2.3.* See.\n\nAfter."]
     assert [cell["id"] for cell in notebook.cells] == [f"cell-00{n}" for n in range(5)]
+
+
+def test_a_drawing_travels_in_the_notebook(tmp_path):
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures/f.svg").write_text("<svg>\u2212</svg>", encoding="utf8")
+    myst = "```{figure} ../figures/f.svg\n:name: fig-forest\n:alt: Trees.\n\nA wood.\n```"
+    notebook = student(nbformat.v4.new_markdown_cell(myst), nbformat.v4.new_code_cell("1"))
+    (tmp_path / "content").mkdir()
+    in_plain_markdown(notebook, "content/01-three-hospitals", BOOK, tmp_path / "content")
+    cell = notebook.cells[0]
+    assert cell.source == "![Trees.](attachment:f.svg)\n\n*Fig. 2.3.* A wood."
+    assert cell.attachments == {"f.svg": {"image/svg+xml": "<svg>&#8722;</svg>"}}
+    nbformat.validate(notebook)
 
 
 def test_two_downloads_have_the_same_cell_ids():

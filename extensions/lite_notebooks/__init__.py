@@ -51,18 +51,17 @@ def link(app, pagename, templatename, context, doctree):
         context["body"] = context["body"].replace(STATUS, added, 1)
 
 
-def gather(downloads, root, contents):
-    """Write notebooks, data and drawings into ``contents``, beside each other as in the book."""
+def gather(downloads, data, contents):
+    """Write the notebooks and the data into ``contents``, beside each other as in the book."""
     for path in sorted(downloads.rglob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         notebook.metadata = nbformat.from_dict({"kernelspec": KERNELSPEC})
         target = contents / path.relative_to(downloads)
         target.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, target)
-    for name, files in {"data": "*.[cj]s*", "figures": "*.svg"}.items():
-        (contents / name).mkdir()
-        for path in sorted((root / name).glob(files)):
-            shutil.copy(path, contents / name)
+    (contents / "data").mkdir()
+    for path in sorted(data.glob("*.[cj]s*")):
+        shutil.copy(path, contents / "data")
 
 
 def sort_listings(lite):
@@ -78,7 +77,7 @@ def build_lite(app, error):
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        gather(Path(app.outdir, "_sources"), Path(app.srcdir), folder / "contents")
+        gather(Path(app.outdir, "_sources"), Path(app.srcdir, "data"), folder / "contents")
         shutil.copy(CONFIG, folder)
         (folder / "jupyter_lite_config.json").write_text(json.dumps({"LiteBuildConfig": BUILD}))
         command = [sys.executable, "-m", "jupyterlite_core", "build", "--lite-dir", name]

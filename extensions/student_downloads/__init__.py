@@ -96,6 +96,8 @@ def book_of(env):
         for numbers in env.toc_fignumbers.values()
         for name, number in numbers.get("figure", {}).items()
     }
+    labels = env.get_domain("std").labels.items()
+    places = {label: title for label, (_, _, title) in labels}
     works = {}
     for key, work in env.get_domain("cite").bibdata.data.entries.items():
         names = [
@@ -105,7 +107,7 @@ def book_of(env):
         who = " and ".join(names) if len(names) < 3 else f"{names[0]} et al."
         address = f"https://doi.org/{work.fields['doi']}" if "doi" in work.fields else ""
         works[key] = who, work.fields["year"], address or work.fields.get("url", "")
-    return Book(titles, figures, works)
+    return Book(titles, places, figures, works)
 
 
 def offer_notebook(app, pagename, templatename, context, doctree):
@@ -130,7 +132,7 @@ def write_downloads(app, error):
         download = Path(app.outdir, "_sources", docname)
         jupytext.write(notebook, f"{download}.md", fmt="md:myst")
         try:
-            in_plain_markdown(notebook, docname, book)
+            in_plain_markdown(notebook, docname, book, Path(app.env.doc2path(docname)).parent)
         except (KeyError, ValueError) as error:
             raise ExtensionError(f"{docname}, as a notebook: {error}") from error
         nbformat.write(notebook, f"{download}.ipynb")

@@ -10,8 +10,13 @@ OPENS = re.compile(r"^(:{3,}|`{3,})\{([\w-]+)\}[ ]*(.*)$")
 OPTION = re.compile(r"^:([\w-]+):[ ]*(.*)$", re.MULTILINE)
 CODE = re.compile(r"^(`{3,})[^`{]*$")
 TARGET = re.compile(r"^\([\w-]+\)=$")
+DRAWING = re.compile(r"!\[[^\]]*\]\(([^)]+\.svg)\)")
 ROLE = re.compile(r"\{([\w:-]+)\}`([^`<]+?)(?:\s*<([^>]+)>)?`")
 
+# What a directive begins with: its title, and for a figure the alternative text.
+BEGINS = dict.fromkeys(["admonition", "tab-item"], "**{}**")
+BEGINS |= {"exercise": "#### Exercise: {}", "figure": "![{1}]({0})"}
+BEGINS |= {"solution-start": "**Solution**", "solution-end": "", "tab-set": ""}
 NEEDS = (
     "*On your own computer this notebook needs the package `multilevel` and the data files that "
     "it reads; the first page of the book says where to get them. In the browser both are there.*"
@@ -23,6 +28,7 @@ class Book:
     """What roles refer to, in words."""
 
     titles: dict[str, str] = field(default_factory=dict)  # of pages
+    places: dict[str, str] = field(default_factory=dict)  # titles of sections, by label
     figures: dict[str, str] = field(default_factory=dict)  # "Fig. 1.2", by name
     works: dict[str, tuple[str, str, str]] = field(default_factory=dict)  # who, when, where
 
@@ -60,7 +66,9 @@ def plain(markdown, page, book):
                 options[option[1]] = option[2]
                 lines.pop(0)
             opened.append((fence, kind))
-            write(_beginning(kind, said(title, page, book), options.get("alt", "")))
+            if kind not in BEGINS:
+                raise ValueError(f"Nobody has said what the directive {kind!r} is in a notebook.")
+            write(BEGINS[kind].format(said(title, page, book), options.get("alt")))
             write("")
             caption = f"*{book.figures[options['name']]}.* " if kind == "figure" else ""
         elif not TARGET.match(line):
@@ -68,20 +76,6 @@ def plain(markdown, page, book):
             write(line if code else caption + said(line, page, book) if line else "")
             caption = "" if line else caption
     return "\n".join(written).strip()
-
-
-def _beginning(kind, title, alt):
-    if kind in ("admonition", "tab-item"):
-        return f"**{title}**"
-    if kind == "exercise":
-        return f"#### Exercise: {title}"
-    if kind == "solution-start":
-        return "**Solution**"
-    if kind in ("solution-end", "tab-set"):
-        return ""
-    if kind == "figure":
-        return f"![{alt}]({title})"
-    raise ValueError(f"Nobody has said what the directive {kind!r} is in a notebook.")
 
 
 def said(text, page, book):
@@ -96,7 +90,9 @@ def _in_words(role, text, target, page, book):
         return text if target else f"*{book.titles[normpath(join(dirname(page), text))]}*"
     if role == "numref":
         return book.figures[text]
-    if role == "term" or (role == "ref" and target):
+    if role == "ref":
+        return text if target else f"*{book.places[text]}*"
+    if role == "term":
         return text
     if role == "cite:t":
         return " and ".join(_cited(key, "{} ({})", book) for key in text.split(","))
@@ -111,16 +107,18 @@ def _cited(key, form, book):
     return f"[{text}]({where})" if where else text
 
 
-def in_plain_markdown(notebook, page, book):
+def in_plain_markdown(notebook, page, book, folder):
     """Change the notebook's text, and put the caption of each figure below the cell that draws it.
 
     An explorable's caption stands there already. Before the first code stands what it needs.
+    Drawings, which are found from the page's folder, travel in the notebook.
     """
     cells, number = [], ""
     for cell in notebook.cells:
         cells.append(cell)
         if cell.cell_type == "markdown":
             cell.source, number = number + plain(cell.source, page, book), ""
+            _attach_drawings(cell, folder)
         elif name := cell.metadata.get("mystnb", {}).get("figure", {}).get("name"):
             number = f"*{book.figures[name]}.* "
             if caption := cell.metadata["mystnb"]["figure"].get("caption"):
@@ -130,6 +128,15 @@ def in_plain_markdown(notebook, page, book):
     cells.insert(first, new_markdown_cell(NEEDS))
     notebook.cells = cells
     number_cells(notebook)
+
+
+def _attach_drawings(cell, folder):
+    for address in DRAWING.findall(cell.source):
+        drawing = folder / address
+        # JupyterLab takes the text for Latin 1.
+        text = drawing.read_text(encoding="utf8").encode("ascii", "xmlcharrefreplace").decode()
+        cell.setdefault("attachments", {})[drawing.name] = {"image/svg+xml": text}
+        cell.source = cell.source.replace(f"]({address})", f"](attachment:{drawing.name})")
 
 
 def number_cells(notebook):

@@ -96,12 +96,13 @@ def test_the_root_of_the_site_leads_to_the_first_page(browser, site_url):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS or ["none is built"], ids=str)
-def test_a_downloaded_notebook_is_in_plain_markdown_and_finds_its_drawings(path):
+def test_a_downloaded_notebook_is_in_plain_markdown_and_has_its_drawings(path):
     cells = nbformat.read(SOURCES / path, as_version=4).cells
     prose = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     prose = re.sub(r"^(`{3,})\w*\n.*?^\1$", "", prose, flags=re.DOTALL | re.MULTILINE)
     assert len(prose) > 1000
     assert re.findall(r":::|\{[\w:-]+\}`|`{3,}|^\(.+\)=$", prose, re.MULTILINE) == []
-    for drawing in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", prose):
-        assert (SITE.parents[1] / path.parent / drawing).is_file()
-        assert (SITE / "lite/files" / path.parent / drawing).is_file()
+    for cell in cells:
+        drawings = re.findall(r"!\[[^\]]+\]\(attachment:([^)]+)\)", cell.source)
+        assert drawings == list(cell.get("attachments", {}))
+        assert len(drawings) == cell.source.count("![")
