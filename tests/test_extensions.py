@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from base64 import b64decode
 from pathlib import Path
 
 import nbformat
@@ -299,10 +300,10 @@ def test_a_drawing_travels_in_the_notebook(tmp_path):
     notebook = student(nbformat.v4.new_markdown_cell(myst), nbformat.v4.new_code_cell("1"))
     (tmp_path / "content").mkdir()
     in_plain_markdown(notebook, "content/01-three-hospitals", BOOK, tmp_path / "content")
-    cell = notebook.cells[0]
-    assert cell.source == "![Trees.](attachment:f.svg)\n\n*Fig. 2.3.* A wood."
-    assert cell.attachments == {"f.svg": {"image/svg+xml": "<svg>&#8722;</svg>"}}
-    nbformat.validate(notebook)
+    image, caption = notebook.cells[0].source.split("\n\n")
+    assert image.startswith("![Trees.](data:image/svg+xml;base64,") and image.endswith(")")
+    assert b64decode(image[:-1].split(",")[1]).decode("utf8") == "<svg>\u2212</svg>"
+    assert caption == "*Fig. 2.3.* A wood."
 
 
 def test_two_downloads_have_the_same_cell_ids():

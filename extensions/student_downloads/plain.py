@@ -1,6 +1,7 @@
 """Say in plain Markdown what MyST says, for programs that show notebooks and know no MyST."""
 
 import re
+from base64 import b64encode
 from dataclasses import dataclass, field
 from posixpath import dirname, join, normpath
 
@@ -10,7 +11,7 @@ OPENS = re.compile(r"^(:{3,}|`{3,})\{([\w-]+)\}[ ]*(.*)$")
 OPTION = re.compile(r"^:([\w-]+):[ ]*(.*)$", re.MULTILINE)
 CODE = re.compile(r"^(`{3,})[^`{]*$")
 TARGET = re.compile(r"^\([\w-]+\)=$")
-DRAWING = re.compile(r"!\[[^\]]*\]\(([^)]+\.svg)\)")
+DRAWING = re.compile(r"(!\[[^\]]*\])\(([^)]+\.svg)\)")
 ROLE = re.compile(r"\{([\w:-]+)\}`([^`<]+?)(?:\s*<([^>]+)>)?`")
 
 # What a directive begins with: its title, and for a figure the alternative text.
@@ -117,8 +118,8 @@ def in_plain_markdown(notebook, page, book, folder):
     for cell in notebook.cells:
         cells.append(cell)
         if cell.cell_type == "markdown":
-            cell.source, number = number + plain(cell.source, page, book), ""
-            _attach_drawings(cell, folder)
+            text = with_drawings(plain(cell.source, page, book), folder)
+            cell.source, number = number + text, ""
         elif name := cell.metadata.get("mystnb", {}).get("figure", {}).get("name"):
             number = f"*{book.figures[name]}.* "
             if caption := cell.metadata["mystnb"]["figure"].get("caption"):
@@ -130,13 +131,14 @@ def in_plain_markdown(notebook, page, book, folder):
     number_cells(notebook)
 
 
-def _attach_drawings(cell, folder):
-    for address in DRAWING.findall(cell.source):
-        drawing = folder / address
-        # JupyterLab takes the text for Latin 1.
-        text = drawing.read_text(encoding="utf8").encode("ascii", "xmlcharrefreplace").decode()
-        cell.setdefault("attachments", {})[drawing.name] = {"image/svg+xml": text}
-        cell.source = cell.source.replace(f"]({address})", f"](attachment:{drawing.name})")
+def with_drawings(markdown, folder):
+    """Put drawings into the text itself; JupyterLab shows no SVG among a cell's attachments."""
+
+    def inside(drawing):
+        data = b64encode((folder / drawing[2]).read_bytes()).decode()
+        return f"{drawing[1]}(data:image/svg+xml;base64,{data})"
+
+    return DRAWING.sub(inside, markdown)
 
 
 def number_cells(notebook):
