@@ -45,7 +45,9 @@
       store((storage) => storage.removeItem(key(box.dataset.chapter)));
       box.checked = false;
     }
-    say();
+    // A region is announced when it changes: the same words again are taken away first.
+    progress.querySelector("[role=status]").replaceChildren();
+    setTimeout(say, 100);
   });
   window.addEventListener("storage", show); // marked in another tab
   window.addEventListener("pageshow", (event) => event.persisted && show());

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from site_checks import parsed
+from site_checks import HEAR, parsed
 
 MAP = "content/toolbox/course-map.html"
 FIRST = "content/01-three-hospitals"
@@ -39,6 +39,17 @@ def test_all_marks_can_be_forgotten(page):
     page.reload()
     assert page.locator("input[data-chapter]:checked").count() == 0
     assert ":read:" not in page.evaluate("Object.keys(localStorage).join()")
+
+
+def test_what_the_button_says_a_second_time_is_announced_again(page):
+    button = page.get_by_role("button", name="Forget all marks")
+    button.click()
+    region = page.get_by_role("status").filter(has_text="0 of ")
+    text = region.inner_text()
+    region.evaluate(HEAR)
+    button.click()
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.spoken") == ["", text]
 
 
 def test_where_storage_is_forbidden_marks_last_until_the_page_is_left(browser, site_url):
