@@ -211,3 +211,9 @@ def _complain(exercise: Exercise) -> None:
         graded |= parameters if test in exercise.hidden else set()
     if ungraded := sorted(set(exercise.answers) - graded):
         raise ValueError(f"no hidden-test of {label} asks for {', '.join(ungraded)}.")
+    public = [node for test in _parsed(exercise.public) for node in ast.walk(test)]
+    if not all(node.msg for node in public if isinstance(node, ast.Assert)):
+        raise ValueError(
+            f"a public test of {label} tells its student nothing; or is it a hidden-test that has "
+            "lost its tag?"
+        )

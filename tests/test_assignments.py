@@ -91,6 +91,12 @@ MISWRITTEN = [
     (HIDDEN + "def test_variance_within", PUBLIC + "def test_variance_within", "no hidden-test"),
     (HIDDEN + "def test_icc", PUBLIC + "def test_icc", "as-3-split: a test after the first hidden"),
     (HIDDEN + "def test_variance_between", PUBLIC + "def test_variance_between", "asks for tau2"),
+    (
+        HIDDEN + "def test_variance_between",
+        f"{PUBLIC}def test_both(tau2):\n    assert tau2 == 1\n```\n\n```{{code-cell}} ipython3\n"
+        f"{HIDDEN}def test_variance_between",
+        "a public test of as-3-split tells its student nothing",
+    ),
     (HIDDEN + "def test_icc", "def test_icc", "as-3-split: a test cell lacks the tag 'test'"),
     (HIDDEN + "def test_icc", HIDDEN.replace("test, ", "") + "def test_icc", "lacks the tag"),
 ]
