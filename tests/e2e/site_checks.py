@@ -43,7 +43,7 @@ RUN_AXE = """async (tags) => {
 FILE_NAME = re.compile(r"\.(svg|png|jpe?g|gif|webp)\b|_images|_build")
 
 
-class _Handler(SimpleHTTPRequestHandler):
+class Handler(SimpleHTTPRequestHandler):
     def translate_path(self, path):
         inside = path.startswith(SUB_PATH)
         return super().translate_path(path.removeprefix(SUB_PATH.rstrip("/")) if inside else "/?")
@@ -58,10 +58,10 @@ class _Handler(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def served(folder):
+def served(folder, handler=Handler):
     """Serve a folder under a sub-path, and give the address of that path."""
-    handler = partial(_Handler, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    answer = partial(handler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), answer) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
         try:

@@ -23,7 +23,7 @@ export class Downloads {
   // Fetch everything that the lists name; `get` gives each file when it is there.
   async start() {
     for (const name of LISTS) {
-      const { files } = await (await fetched(this.base + name)).json();
+      const { files } = await (await fetched(this.base + name, { cache: "no-cache" })).json();
       for (const file of files) this.files.set(file.path, file);
     }
     const sizes = [...this.files.values()].map(({ bytes, gzip = bytes }) => gzip);
@@ -51,8 +51,19 @@ export class Downloads {
   }
 
   async #fetch(path) {
-    const { bytes: size, gzip = size, sha256 } = this.files.get(path);
-    const response = await fetched(this.address(path), { cache: "force-cache" });
+    const { bytes, gzip = bytes, sha256 } = this.files.get(path);
+    // Asked for while the site was being renewed, a file may have been kept under the next one's hash.
+    for (const cache of ["force-cache", "reload"]) {
+      const file = await this.#read(path, cache);
+      if (!crypto.subtle || (await hashOf(file)) === sha256) return file;
+      this.received -= gzip;
+    }
+    throw Error(`damaged: ${path}`);
+  }
+
+  async #read(path, cache) {
+    const { bytes: size, gzip = size } = this.files.get(path);
+    const response = await fetched(this.address(path), { cache });
     const parts = [];
     const reader = response.body.getReader();
     for (let step = await reader.read(); !step.done; step = await reader.read()) {
@@ -60,9 +71,7 @@ export class Downloads {
       this.received += (step.value.length * gzip) / size; // as it came over the wire
       this.onProgress(this.received, this.total);
     }
-    const bytes = await new Blob(parts).arrayBuffer();
-    if (crypto.subtle && (await hashOf(bytes)) !== sha256) throw Error(`damaged: ${path}`);
-    return bytes;
+    return new Blob(parts).arrayBuffer();
   }
 
   // Have the service worker's store hold what is needed, and nothing of an older book.

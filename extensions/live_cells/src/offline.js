@@ -21,7 +21,7 @@ async function fetched(request) {
 
 async function answer(request) {
   // The browser keeps compiled WebAssembly only with what it has fetched itself.
-  if (hasHash(request) && !request.url.includes(".wasm?"))
+  if (hasHash(request) && request.cache !== "reload" && !request.url.includes(".wasm?"))
     return (await stored(request)) ?? fetched(request);
   // Else from the network first, so that no reader sees an old page while there is one.
   try {

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from live_checks import CHAPTERS, MINUTE, LivePage, differences, opened
 from playwright.sync_api import expect
-from site_checks import AXE, RUN_AXE, UNFOLD, WCAG, served
+from site_checks import AXE, RUN_AXE, UNFOLD, WCAG, Handler, served
 
 FIRST = CHAPTERS[0]
 EQUAL_STAFF = "equal_staff = simulate_three_hospitals("
@@ -281,28 +281,34 @@ def test_an_old_browser_is_told_so(browser, live_site, site_url):
         assert intact(live, built)
 
 
-def without_memory(route):
-    response = route.fetch()
-    route.fulfill(response=response, body=FULL + response.text())
+# Answered at once: a file is asked for twice, and an answer that first asks the server may come
+# after the test, in the midst of the next one.
+def without_memory(route, site):
+    code = FULL + (site / "live/worker.js").read_text(encoding="utf8")
+    route.fulfill(body=code, content_type="text/javascript")
 
 
-def with_damage(route):
-    route.fulfill(response=route.fetch(), body=b"PK")
+def with_damage(route, _):
+    route.fulfill(body=b"PK")
+
+
+def with_404(route, _):
+    route.fulfill(status=404)
+
+
+def with_nothing(route, _):
+    route.abort()
 
 
 @pytest.mark.parametrize(
     ("files", "answer", "sentence"),
     [
         ("**/live/worker.js", without_memory, "This device has too little free memory for Python."),
-        (
-            "**/pandas-*",
-            lambda route: route.fulfill(status=404),
-            "A file that Python needs is missing",
-        ),
-        ("**/pandas-*", lambda route: route.abort(), NOT_FETCHED),
+        ("**/pandas-*", with_404, "A file that Python needs is missing"),
+        ("**/pandas-*", with_nothing, NOT_FETCHED),
         ("**/pandas-*", with_damage, "A file arrived damaged."),
-        ("**/live/live.js", lambda route: route.abort(), NOT_FETCHED),
-        ("**/live/worker.js", lambda route: route.abort(), NOT_FETCHED),
+        ("**/live/live.js", with_nothing, NOT_FETCHED),
+        ("**/live/worker.js", with_nothing, NOT_FETCHED),
     ],
     ids=["no memory", "a missing file", "no network", "a damaged file", "no editors", "no worker"],
 )
@@ -311,10 +317,36 @@ def test_what_keeps_python_from_starting_is_said_and_the_page_stays(
 ):
     with opened(browser, site_url, FIRST) as live:
         built = live.read()
-        live.page.context.route(files, answer)
+        live.page.context.route(files, lambda route: answer(route, live_site))
         live.press("Edit and run this page")
         expect(live.status).to_contain_text(sentence, timeout=MINUTE)
         assert intact(live, built)
+
+
+class InTheMidstOfRenewal(Handler):
+    """Gives at first another pandas than the list names, and has the browser keep it."""
+
+    asked = 0
+
+    def do_GET(self):
+        if "/pandas-" not in self.path:
+            return super().do_GET()
+        type(self).asked += 1
+        if self.asked > 1:
+            return super().do_GET()
+        self.send_response(200)
+        self.send_header("Cache-Control", "max-age=600")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"PK")
+
+
+def test_a_file_of_another_edition_is_asked_for_again_past_what_the_browser_kept(
+    browser, live_site
+):
+    with served(live_site, InTheMidstOfRenewal) as url, opened(browser, url, FIRST) as live:
+        live.start()
+        assert InTheMidstOfRenewal.asked == 2
 
 
 def test_the_data_of_the_book_lie_where_the_cells_look_for_them(live_site):
