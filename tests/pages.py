@@ -104,7 +104,11 @@ def store_references(root: Path = ROOT, names: list[str] | None = None) -> None:
         notebook = read_code(pages[name])
         where = {"metadata": {"path": str(pages[name].parent)}}
         client = NotebookClient(
-            notebook, timeout=SECONDS_PER_CELL, kernel_name="python3", resources=where
+            notebook,
+            timeout=SECONDS_PER_CELL,
+            kernel_name="python3",
+            resources=where,
+            coalesce_streams=True,  # in how many pieces a text arrives is chance
         )
         with client.setup_kernel():
             for number, cell in enumerate(notebook.cells):

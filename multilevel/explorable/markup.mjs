@@ -73,6 +73,7 @@ export function template(id, { sliders, shown, cases, against }, reset) {
         ${shown.map((name) => slider(id, name, sliders[name])).join("")}
       </div>
     </div>
+    ${against ? '<div class="sweep"><canvas role="img"></canvas></div>' : ""}
     <div class="tables">
       <table><caption>Slopes (points per point of severity)</caption>
         <thead><tr>${head(["Model", "Slope", "SE", "Truth"])}</tr></thead><tbody>${slopes.join("")}</tbody></table>
@@ -81,6 +82,5 @@ export function template(id, { sliders, shown, cases, against }, reset) {
         <tbody>${spread.join("")}</tbody></table>
       <p class="note"></p>
     </div></div>
-    ${against ? '<div class="sweep"><canvas role="img"></canvas></div>' : ""}
     ${foot(reset)}`;
 }

@@ -2,13 +2,14 @@
 
 import re
 from types import SimpleNamespace
+from urllib.parse import urljoin
 
 import nbformat
 import pages
 import pytest
 from live_checks import MINUTE
 from playwright.sync_api import expect
-from site_checks import served
+from site_checks import Handler, served
 
 CHAPTER = "content/01-three-hospitals.ipynb"
 NOTEBOOK = f"lite/notebooks/index.html?path={CHAPTER}"
@@ -28,6 +29,20 @@ READY = """() => {
   const panel = window.jupyterapp?.shell.currentWidget;
   return panel?.content?.model?.cells?.length && panel.sessionContext?.isReady;
 }"""
+
+
+# After twenty seconds JupyterLite asks its own service worker whether it is still there.
+HEARTBEAT = "/api/service-worker-heartbeat"
+
+
+class Noting(Handler):
+    """Keeps what the server was asked for."""
+
+    asked = []  # noqa: RUF012
+
+    def send_head(self):
+        self.asked.append(self.path)
+        return super().send_head()
 
 
 def outputs(cells, kind):
@@ -60,7 +75,7 @@ def notebook(browser, site, tmp_path_factory):
     seen, refused = [], []
     context.on("request", lambda request: seen.append(request.url))
     context.on("response", lambda r: refused.append(r.url) if r.status >= 400 else None)
-    with served(root) as url:
+    with served(root, Noting) as url:
         page = context.new_page()
         page.set_default_timeout(5 * MINUTE)
         page.goto(f"{url}book/{NOTEBOOK}")
@@ -96,8 +111,15 @@ def test_figures_and_tables_are_shown(notebook):
 
 def test_nothing_comes_from_elsewhere_and_nothing_is_missing(notebook):
     own = (notebook.url, "data:", "blob:")
-    assert [url for url in notebook.seen if not url.startswith(own)] == []
+    others = {url for url in notebook.seen if not url.startswith(own)}
+    assert others <= {urljoin(notebook.url, HEARTBEAT)}
     assert notebook.refused == []
+
+
+def test_the_heartbeat_of_jupyterlite_is_answered_in_the_browser(notebook):
+    ask = "path => fetch(path).then((answer) => answer.text())"
+    assert notebook.page.evaluate(ask, HEARTBEAT) == "ok"
+    assert HEARTBEAT not in Noting.asked and f"/book/book/{NOTEBOOK}" in Noting.asked
 
 
 def test_the_packages_are_those_of_the_live_pages(notebook):
