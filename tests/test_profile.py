@@ -286,6 +286,37 @@ def test_no_search_for_a_random_slope_ends_higher(seed):
         assert fit.log_likelihood > -other.fun - 1e-9
 
 
+def steep(seed, ratio, *, lines):
+    """Return hospitals whose lines, or means only, are ``ratio`` times as far apart as patients."""
+    rng = np.random.default_rng(seed)
+    group = np.repeat(np.arange(8), 6)
+    u, b = rng.normal(size=8)[group], rng.normal(size=8)[group]
+    noise, x = rng.normal(size=48), rng.normal(3, 1, 48)
+    y = noise + (u + ratio * b * x if lines else ratio * u + b * x)
+    return y, np.column_stack([np.ones(48), x]), group, x
+
+
+@pytest.mark.parametrize("lines", [False, True])
+@pytest.mark.parametrize("ratio", [1e2, 3e2, 1e3, 3e3, 1e4, 1e5])
+def test_lines_that_are_far_apart_are_fitted_or_refused(ratio, lines):
+    # Wrong fits once had a sigma of two to forty times what the lines of least squares leave.
+    refused = 0
+    for seed in range(60):
+        y, x, group, predictor = steep(seed, ratio, lines=lines)
+        try:
+            fit = profile_reml(y, x, group, slope=predictor)
+        except ValueError as error:
+            assert "Outcome 0 of y hardly varies around the lines" in str(error)
+            refused += 1
+            continue
+        of_hospital = (group[:, None] == np.arange(8)) * 1.0
+        each = np.column_stack([of_hospital, of_hospital * predictor[:, None]])
+        rest = y - each @ np.linalg.lstsq(each, y, rcond=None)[0]
+        assert fit.sigma == pytest.approx(np.sqrt(rest @ rest / 32), rel=0.1)
+    assert refused == 0 or ratio > 1e2
+    assert refused == 60 or ratio < 1e5
+
+
 # --- batches ---------------------------------------------------------------------------------
 
 
@@ -691,7 +722,7 @@ BAD_INPUT = {
     ),
     "lines fit exactly": (
         lambda a: a | {"y": a["groups"] * a["X"][:, 1], "slope": a["X"][:, 1]},
-        "Outcome 0 of y does not vary within.*leave the slope out",
+        "Outcome 0 of y hardly varies around the lines.*leave the slope out",
     ),
     "one hospital": (
         lambda a: a | {"groups": np.zeros(24)},
