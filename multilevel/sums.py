@@ -189,8 +189,9 @@ def _standardised(slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _labels(groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return each patient's row in the sorted labels, and these."""
-    # Of a list pandas keeps what is missing; as an array of words it would become a word.
-    labels = groups if hasattr(groups, "dtype") else pd.Series(list(groups))
+    # Of a list and a masked array pandas keeps what is missing, if it makes a series of them.
+    plain = hasattr(groups, "dtype") and not np.ma.isMaskedArray(groups)
+    labels = groups if plain else pd.Series(groups)
     name = getattr(groups, "name", None)
     name = "groups" if name is None else str(name)
     code, hospitals = pd.factorize(labels, sort=True)

@@ -371,6 +371,38 @@ def test_a_batch_that_is_solved_in_parts_equals_its_single_fits():
             np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-12, err_msg=name)
 
 
+# --- hospitals that do not differ -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("y", "group"),
+    [
+        (
+            [0, 1, 1, 1, 2],
+            [0, 0, 1, 1, 1],
+        ),  # between hospitals and within, the mean square is equal
+        ([2, 0, 1], [0, 1, 1]),  # and the deviance does not even bend there
+        ([1, 0, 1, 2, 1], [0, 1, 2, 2, 2]),
+    ],
+)
+def test_where_the_deviance_is_level_at_zero_the_variance_is_exactly_zero(y, group):
+    assert profile_reml(y, np.ones((len(y), 1)), group, reml=False).tau == 0
+
+
+@pytest.mark.parametrize("reml", [True, False])
+def test_of_small_whole_numbers_no_variance_is_almost_zero(reml):
+    for seed in range(600):
+        rng = np.random.default_rng(seed)
+        group = np.repeat(np.arange(4), rng.integers(1, 4, 4))
+        y, x = rng.integers(0, 3, len(group)), np.ones((len(group), 1))
+        if len(group) == 4 or all(np.ptp(y[group == j]) == 0 for j in range(4)):
+            continue
+        fit = profile_reml(y, x, group, reml=reml)
+        assert fit.tau == 0 or fit.tau > 1e-3
+        zero = dense(y, x, group, x, np.zeros((1, 1)), reml)[2]
+        assert fit.log_likelihood > zero - 1e-12
+
+
 @pytest.mark.parametrize("reml", [True, False])
 @pytest.mark.parametrize("many_sizes", [False, True])
 def test_derivatives_are_those_of_the_log_determinant_and_the_residual_sum(many_sizes, reml):
@@ -671,6 +703,18 @@ BAD_INPUT = {
     "missing label in a list": (
         lambda a: a | {"groups": [np.nan, *"abcabcabcabcabcabcabcab"]},
         r"'groups' misses 1 label\(s\).*remove",
+    ),
+    "masked labels": (
+        lambda a: a | {"groups": np.ma.masked_equal(a["groups"], 2)},
+        r"'groups' misses 6 label\(s\).*remove",
+    ),
+    "masked words for labels": (
+        lambda a: a | {"groups": np.ma.array(list("abcdefgh") * 3, mask=np.arange(24) < 3)},
+        r"'groups' misses 3 label\(s\).*remove",
+    ),
+    "masked slope": (
+        lambda a: a | {"slope": np.ma.masked_less(np.arange(24), 3)},
+        "Column 0 of slope holds 3 value.*fill them in",
     ),
     "dates": (
         lambda a: a | {"y": pd.date_range("2026-01-01", periods=24)},
