@@ -11,6 +11,10 @@ from multilevel.sums import HospitalSums, Optimum
 _SMALLEST = 1e-4
 # A step this small, relative to the end of the interval, leaves an error of about its square.
 _CLOSE = 1e-7
+# A slope at zero that is no slope, relative to that of the determinant. Of whole numbers with three
+# digits, where it is exactly zero, rounding leaves up to 4e-14. (A variance ratio that this
+# takes for 0 changes no digit of the deviance.)
+_LEVEL = 1e-12
 
 
 def fit_intercept(sums: HospitalSums, reml: bool) -> Optimum:
@@ -50,6 +54,7 @@ def _lowest(
     grid = np.append(0, smallest * np.exp(np.arange(n_steps)))[:, None]
     slope, step = slope_and_step(deviance, grid)
     rises = slope >= 0
+    rises[0] |= slope[0] > -_LEVEL
     interval, outcomes = (rises[1:] > rises[:-1]).nonzero()
     low, high = grid[interval], grid[interval + 1]
     found = _roots(deviance.paired(outcomes), low, high, low + step[interval, outcomes, None])
@@ -67,15 +72,18 @@ def _lowest(
 def slope_and_step(
     deviance: Directions | Weights, ratio: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the deviance's slope times the residual sum, and Newton's step to its zero.
+    """Return the deviance's slope, relative to the determinant's, and Newton's step to its zero.
 
-    With one root, as in a balanced design, the product with (1 + ratio root)² is a straight
-    line, so it is that product's zero to which the step goes.
+    With one root, as in a balanced design, the product of slope, residual sum and
+    (1 + ratio root)² is a straight line, so it is that product's zero to which the step goes. Where
+    it does not bend the step is infinite, or not a number.
     """
     residual_sum, first, second, log_first, log_second = deviance.derivatives(ratio)
-    slope = residual_sum * log_first - deviance.divisor * first
+    rise = residual_sum * log_first
+    slope = rise - deviance.divisor * first
     curve = 2 * deviance.divisor * second - first * log_first - residual_sum * log_second
-    return slope, -slope / (curve + 2 * slope * log_second / log_first)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return slope / rise, -slope / (curve + 2 * slope * log_second / log_first)
 
 
 def _roots(
