@@ -43,6 +43,7 @@ class _Point(NamedTuple):
     gram: np.ndarray  # (R, M, p, p), Q'V⁻¹Q
     step: np.ndarray  # (R, M, p), coefficients of Q
     residual_sum: np.ndarray  # (R, M)
+    factors: tuple[np.ndarray, ...]  # (R, M, J), entries of B = F'Λ, det(B) and det(I + BB')
 
 
 class _Likelihood(NamedTuple):
@@ -63,19 +64,16 @@ class _Likelihood(NamedTuple):
     reml: bool
     scatter: np.ndarray  # (R, 3), parameters: how far hospitals' own lines are apart
 
-    def factors(self, theta: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Return the entries of B = F'Λ, its determinant and that of I + BB', for all hospitals."""
+    def at(self, theta: np.ndarray) -> _Point:
+        """Solve for the fixed effects."""
         l00, l10, l11 = np.moveaxis(theta, 2, 0)[..., None]
         f00, f10, f11 = self.root
         b00, b01, b10, b11 = f00 * l00 + f10 * l10, f10 * l11, f11 * l10, f11 * l11
-        product = f00 * l00 * b11
-        # A sum of positive numbers, which stays exact where the matrix is nearly singular.
-        return b00, b01, b10, b11, product, 1 + b00**2 + b01**2 + b10**2 + b11**2 + product**2
-
-    def at(self, theta: np.ndarray) -> _Point:
-        """Solve for the fixed effects."""
-        b00, b01, b10, b11, _, determinant = self.factors(theta)
         m00, m01, m11 = 1 + b00**2 + b01**2, b00 * b10 + b01 * b11, 1 + b10**2 + b11**2
+        # 1 + tr(BB') + det(B)²: a sum of positive numbers, which stays exact where the matrix is
+        # nearly singular.
+        product = f00 * l00 * b11
+        determinant = m00 + m11 - 1 + product**2
         inverse = np.stack([m11, -m01, m00], axis=2) / determinant[:, :, None]
 
         total = inverse.reshape(*theta.shape[:2], -1) @ self.products
@@ -87,7 +85,8 @@ class _Likelihood(NamedTuple):
         deviance = log_determinant + self.divisor * np.log(residual_sum)
         if self.reml:
             deviance += np.linalg.slogdet(gram)[1]
-        return _Point(deviance, log_determinant, inverse, gram, step, residual_sum)
+        factors = b00, b01, b10, b11, product, determinant
+        return _Point(deviance, log_determinant, inverse, gram, step, residual_sum, factors)
 
     def with_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the deviance, (R, M), and its (R, M, 3) derivatives."""
@@ -104,7 +103,7 @@ class _Likelihood(NamedTuple):
         # For I + BB' they are H = K - K N K, and for Λ the sum of 2 F H B. Where variances are
         # large K B is small, though K is not; but C = (B + det(B) cofactors of B) / det(I + BB'),
         # which is K B, has its digits.
-        b00, b01, b10, b11, product, determinant = self.factors(theta)
+        b00, b01, b10, b11, product, determinant = point.factors
         c00, c01 = (b00 + product * b11) / determinant, (b01 - product * b10) / determinant
         c10, c11 = (b10 - product * b01) / determinant, (b11 + product * b00) / determinant
         k00, k01, k11 = np.moveaxis(point.inverse, 2, 0)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from multilevel.inputs import check_groups
+from multilevel.arrays import check_rows, labels_of, numbers
 
 # Relative to the length of a column: up to this nothing is left but rounding.
 _NOTHING = 1e-8
@@ -72,20 +72,20 @@ def hospital_sums(
     ValueError
         If the data do not suit the model; the message names the column and the fix.
     """
-    _check_rows(X=x, y=y, groups=groups, slope=slope)
-    predictors, outcomes = _numbers(x, "X"), _numbers(y, "y")
+    check_rows(X=x, y=y, groups=groups, slope=slope)
+    predictors, outcomes = numbers(x, "X"), numbers(y, "y")
     n, p = predictors.shape
     if p >= n:
         raise ValueError(f"X has {p} columns and only {n} rows; use fewer predictors.")
     names = x.columns if isinstance(x, pd.DataFrame) else (f"x{k}" for k in range(p))
     names = tuple(map(str, names))
-    code, hospitals = _labels(groups)
+    code, hospitals = labels_of(groups)
     basis, inverse = _orthonormal(predictors, names)
     least_squares = basis.T @ outcomes
     values = np.empty((n, p + outcomes.shape[1]))  # the largest array there is: filled in place
     values[:, :p] = basis
     np.subtract(outcomes, basis @ least_squares, out=values[:, p:])
-    z, back = (None, np.ones((1, 1))) if slope is None else _standardised(_numbers(slope, "slope"))
+    z, back = (None, np.ones((1, 1))) if slope is None else _standardised(numbers(slope, "slope"))
     lines, root = _take_lines(values, code, z)
 
     # Turn Q until each of its columns has deviations of its own, and what describes hospitals has
@@ -185,60 +185,3 @@ def _standardised(slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if sd <= _NOTHING * np.abs(slope).max():
         raise ValueError("slope is constant; give a predictor that varies, or leave it out.")
     return (slope - mean) / sd, np.array([[1.0, -mean / sd], [0.0, 1 / sd]])
-
-
-def _labels(groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return each patient's row in the sorted labels, and these."""
-    # Of a list and a masked array pandas keeps what is missing, if it makes a series of them.
-    plain = hasattr(groups, "dtype") and not np.ma.isMaskedArray(groups)
-    labels = groups if plain else pd.Series(groups)
-    name = getattr(groups, "name", None)
-    name = "groups" if name is None else str(name)
-    code, hospitals = pd.factorize(labels, sort=True)
-    if code.min() < 0:
-        raise ValueError(
-            f"Column {name!r} misses {(code < 0).sum()} label(s); fill them in or remove the rows."
-        )
-    check_groups(hospitals, len(code), name)
-    return code, np.asarray(hospitals)
-
-
-def _numbers(values: np.ndarray, name: str) -> np.ndarray:
-    """Return finite numbers in columns."""
-    masked = np.ma.isMaskedArray(values)
-    array = values.astype(float).filled(np.nan) if masked else np.asarray(values)
-    try:
-        if array.dtype.kind == "O":  # missing values of pandas, or words
-            array = np.where(pd.isna(array), np.nan, array).astype(float)
-        elif array.dtype.kind not in "biuf":
-            raise TypeError(array.dtype)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} does not hold numbers; convert it, or code it 0/1.") from error
-    array = array.reshape(len(array), -1)
-    for column in (~np.isfinite(array).all(axis=0)).nonzero()[0].tolist():
-        label = values.columns[column] if isinstance(values, pd.DataFrame) else column
-        count = np.count_nonzero(~np.isfinite(array[:, column]))
-        raise ValueError(
-            f"Column {label!r} of {name} holds {count} value(s) that are missing or "
-            "infinite; fill them in or remove the rows."
-        )
-    return array
-
-
-def _check_rows(**parts: object) -> None:
-    """Raise ``ValueError`` unless all have the same rows: they are used by position."""
-    given = {name: part for name, part in parts.items() if part is not None}
-    x = given["X"]
-    for name, part in given.items():
-        shape = np.shape(part)
-        most = 2 if name in ("X", "y") else 1
-        if shape[:1] != np.shape(x)[:1] or 0 in shape or len(shape) > most:
-            raise ValueError(
-                f"{name} has shape {shape} and X {np.shape(x)}; give one row a patient."
-            )
-        kinds = pd.Series, pd.DataFrame
-        if isinstance(part, kinds) and isinstance(x, kinds) and not part.index.equals(x.index):
-            raise ValueError(
-                f"The rows of {name} and X are labelled differently; take both from one data "
-                "frame, or pass .to_numpy() if their order is right."
-            )

@@ -214,7 +214,7 @@ def test_in_a_balanced_design_one_step_leads_to_the_top(ratio):
     y, x, group, _ = hospitals(5, [6] * 9, tau=2)
     fit = profile_reml(y, x[:, :1], group)
     deviance = Directions.of(Rows.of(hospital_sums(y, x[:, :1], group, None)), True)
-    _, step = slope_and_step(deviance, np.array([[ratio]]))
+    *_, step = slope_and_step(deviance, np.array([[ratio]]))
     assert ratio + step[0, 0] == pytest.approx((fit.tau / fit.sigma) ** 2, rel=1e-9)
 
 
@@ -451,6 +451,39 @@ def test_names_and_labels_are_kept():
     assert not fit.reml
     plain = profile_reml(y, x, group, reml=False)
     np.testing.assert_allclose(fit.hospital_effects, plain.hospital_effects[[1, 2, 0]], rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["int16", "bool", "float16", "float32", "longdouble", object])
+@pytest.mark.parametrize("with_slope", [False, True])
+def test_numbers_of_any_kind_are_the_same_numbers(kind, with_slope):
+    y, x, group, predictor = hospitals(2, [4, 6, 5, 7], tau=3, slope_sd=1.0)
+    x[:, 1] = predictor > 3 if kind == "bool" else np.round(100 + predictor, 1)
+    y, x = (y > 57 if kind == "bool" else np.round(y)).astype(kind), x.astype(kind)
+    slope = x[:, 1] if with_slope else None
+    fit = profile_reml(y, x, group, slope=slope)
+    slope = slope if slope is None else slope.astype(float)
+    other = profile_reml(y.astype(float), x.astype(float), group, slope=slope)
+    for name in ESTIMATES:
+        assert getattr(fit, name).dtype == float
+        np.testing.assert_array_equal(getattr(fit, name), getattr(other, name))
+
+
+@pytest.mark.parametrize("of_outcome", [1e-69, 1, 1e67])
+@pytest.mark.parametrize("of_predictor", [1e-69, 1, 1e68])
+@pytest.mark.parametrize("with_slope", [False, True])
+def test_units_may_be_as_extreme_as_they_are_allowed_to_be(of_outcome, of_predictor, with_slope):
+    y, x, group, predictor = hospitals(8, [3, 9, 4, 7, 12, 5, 8], tau=3, slope_sd=1.0)
+    units, slope = np.array([1, of_predictor]), predictor if with_slope else None
+    fit = profile_reml(y, x, group, slope=slope)
+    slope = slope * of_predictor if with_slope else None
+    other = profile_reml(y * of_outcome, x * units, group, slope=slope)
+    errors = other.standard_errors * units / of_outcome
+    np.testing.assert_allclose(errors, fit.standard_errors, rtol=1e-6)
+    np.testing.assert_allclose(
+        other.fixed_effects * units / of_outcome, fit.fixed_effects, rtol=1e-6
+    )
+    assert other.tau == pytest.approx(fit.tau * of_outcome, rel=1e-6)
+    assert other.sigma == pytest.approx(fit.sigma * of_outcome, rel=1e-6)
 
 
 def test_lists_will_do():
@@ -704,6 +737,26 @@ BAD_INPUT = {
         lambda a: a | {"groups": [np.nan, *"abcabcabcabcabcabcabcab"]},
         r"'groups' misses 1 label\(s\).*remove",
     ),
+    "a giant's unit of the outcome": (
+        lambda a: a | {"y": np.column_stack([a["y"], a["y"] * 1e70])},
+        "Column 1 of y reaches .*e\\+7[12].*another unit",
+    ),
+    "a dwarf's unit of the outcome": (
+        lambda a: a | {"y": a["y"] * 1e-165},
+        "Column 0 of y reaches only .*e-16.*another unit",
+    ),
+    "a giant's unit of a predictor": (
+        lambda a: a | {"X": pd.DataFrame(a["X"] * [1, 1e160], columns=["one", "x"])},
+        "Column 'x' of X reaches .*e\\+160.*another unit",
+    ),
+    "a dwarf's unit of a predictor": (
+        lambda a: a | {"X": a["X"] * [1, 1e-320]},
+        "Column 1 of X reaches only .*e-320.*another unit",
+    ),
+    "a giant's unit of the slope": (
+        lambda a: a | {"slope": a["X"][:, 1] * 1e160},
+        "Column 0 of slope reaches .*another unit",
+    ),
     "masked labels": (
         lambda a: a | {"groups": np.ma.masked_equal(a["groups"], 2)},
         r"'groups' misses 6 label\(s\).*remove",
@@ -729,6 +782,27 @@ BAD_INPUT = {
         lambda a: a | {"groups": a["groups"][:, None]},
         r"groups has shape \(24, 1\)",
     ),
+    "numbers in words": (
+        lambda a: a | {"y": pd.Series([str(value) for value in a["y"]])},
+        "y does not hold numbers; convert",
+    ),
+    "a predictor in words": (
+        lambda a: a | {"X": pd.DataFrame({"one": 1.0, "sex": ["1", "2"] * 12})},
+        "X does not hold numbers; convert",
+    ),
+    "masked words": (
+        lambda a: a | {"y": np.ma.array(["1"] * 24, mask=np.arange(24) < 1)},
+        "y does not hold numbers; convert",
+    ),
+    "masked complex numbers": (
+        lambda a: a | {"y": np.ma.array(a["y"] + 1j)},
+        "y does not hold numbers; convert",
+    ),
+    "an endless number": (
+        lambda a: a | {"y": [10**400, *range(23)]},
+        "y does not hold numbers; convert",
+    ),
+    "no outcome": (lambda a: a | {"y": None}, r"y has shape \(\) and X \(24, 2\)"),
     "words": (lambda a: a | {"y": ["good"] * 24}, "y does not hold numbers; convert"),
     "rows of y": (lambda a: a | {"y": a["y"][:-1]}, r"y has shape \(23,\) and X \(24, 2\)"),
     "rows of groups": (lambda a: a | {"groups": [1, 2]}, r"groups has shape \(2,\)"),
