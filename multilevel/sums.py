@@ -106,7 +106,8 @@ def hospital_sums(
         left[small] = _squares(values[:, p:][:, small] - values[:, :p] @ predicted[:, small])
     # By Pythagoras the squared length of e; that of y is greater by that of its regression.
     total = square + (lines[:, :, p:] ** 2).sum(axis=(0, 1))
-    for r in (total <= 1e-24 * (least_squares**2).sum(axis=0)).nonzero()[0]:
+    rounding = 1e-24 * (total + (least_squares**2).sum(axis=0))
+    for r in (total <= rounding).nonzero()[0]:
         raise ValueError(
             f"Outcome {r} of y is constant, or the predictors explain it exactly, so no variance "
             "is left to share out; choose one that varies, and fewer predictors."
@@ -118,11 +119,11 @@ def hospital_sums(
             f"intercept is one), and there are only {n_lines} means and slopes of hospitals to "
             "describe, so nothing is left to vary between hospitals; use fewer."
         )
-    least = 1e-12 * total
+    least = rounding
     said = "does not vary within hospitals once the predictors are known; analyse "
     said += "one row a hospital by ordinary least squares"
     if slope is not None:
-        least = _AROUND_LINES * total
+        least = np.maximum(rounding, _AROUND_LINES * total)
         said = "hardly varies around the lines of hospitals, a thousand times less than in all; "
         said += "leave the slope out, or compare the lines that least squares give each hospital"
     for r in (left <= least).nonzero()[0]:

@@ -681,6 +681,32 @@ def test_a_small_rest_within_hospitals_keeps_its_digits():
     np.testing.assert_allclose(fit.standard_errors, errors, rtol=1e-10)
 
 
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("apart", [9e5, 1e7, 1e9, 1e11])
+def test_hospitals_may_be_as_far_apart_as_the_outcome_has_digits(apart, reml):
+    rng = np.random.default_rng(1)
+    group = np.repeat(np.arange(6), 5)
+    x = np.column_stack([np.ones(30), rng.normal(3, 1, 30)])
+    y = 3 + 2 * x[:, 1] + rng.normal(size=30) + apart * rng.normal(size=6)[group]
+    fit = profile_reml(y, x, group, reml=reml)
+    ratio = (fit.tau / fit.sigma) ** 2
+    _, errors, sigma, _ = in_fractions(y, x, group, ratio, reml)
+    # One in 10^16 of an outcome is rounding; of its standard deviation within hospitals it is
+    # as much more as hospitals are further apart.
+    assert fit.sigma == pytest.approx(sigma, rel=1e-15 * apart + 1e-10)
+    np.testing.assert_allclose(fit.standard_errors, errors, rtol=1e-15 * apart + 1e-9)
+    assert distance_from_the_top(y, x, group, fit) < 1e-6 + 1e-14 * apart
+
+
+@pytest.mark.parametrize("shift", [0, 1e6, 1e11])
+@pytest.mark.parametrize("with_slope", [False, True])
+def test_what_rounding_leaves_within_hospitals_is_not_fitted(with_slope, shift):
+    y, x, group, predictor = hospitals(3, [5, 6, 4, 7])
+    y = shift + np.array([0.3, 2.1, -1.7, 0.9])[group]
+    with pytest.raises(ValueError, match="Outcome 0 of y (does not vary|hardly varies)"):
+        profile_reml(y, x, group, slope=predictor if with_slope else None)
+
+
 @pytest.mark.parametrize("spread", [1e-3, 1e-6])
 @pytest.mark.parametrize(
     ("sizes", "reml"), [([9, 11], True), ([3, 6, 2, 4, 5], True), ([3, 6, 2, 4, 5], False)]
