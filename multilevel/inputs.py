@@ -93,9 +93,10 @@ def check_numeric(frame: pd.DataFrame, columns: Iterable[str]) -> None:
     for column in columns:
         kind = frame[column].dtype
         if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind):
+            way = ".astype(int)" if pd.api.types.is_bool_dtype(kind) else "pandas.to_numeric"
             raise ValueError(
                 f"Column {column!r} does not hold numbers (dtype {kind}); convert it, "
-                "for example with pandas.to_numeric."
+                f"for example with {way}."
             )
 
 

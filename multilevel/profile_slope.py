@@ -207,7 +207,7 @@ def _likelihood(sums: HospitalSums, outcomes: np.ndarray, reml: bool) -> _Likeli
         axis=1,
     )
     within = np.empty((n_outcomes, 1, p + 1, p + 1))
-    within[:, 0, :p, :p] = sums.gram
+    within[:, 0, :p, :p] = np.diag(sums.spread)
     within[:, 0, :p, p] = within[:, 0, p, :p] = sums.cross.T[outcomes]
     within[:, 0, p, p] = sums.square[outcomes]
     root = np.array([sums.root[:, 0, 0], sums.root[:, 1, 0], sums.root[:, 1, 1]])

@@ -24,8 +24,8 @@ class HospitalSums(NamedTuple):
 
     Each hospital has its own line, a mean or (k = 2) a mean and a slope. What deviates from the
     lines is independent with variance σ², and adds up over hospitals; the lines vary by σ² and
-    the random effects. So the two are kept apart, and nothing has to be subtracted later, which
-    would cost digits.
+    the random effects. So the two are kept apart, and neither has to be found by subtraction from
+    the whole, which would cost digits.
 
     With the columns z of the random effects (the slope's predictor standardised), a hospital's
     Z = U F' for an orthonormal U; ``root`` is F. The predictors are X = Q R with orthonormal Q, and
@@ -42,7 +42,7 @@ class HospitalSums(NamedTuple):
     root: np.ndarray  # (J, k, k), F
     lines: np.ndarray  # (J, k, p), U'Q
     outcome_lines: np.ndarray  # (J, k, R), U'e
-    gram: np.ndarray  # (p, p), cross-products of Q's deviations from the lines: diagonal
+    spread: np.ndarray  # (p,), squares of Q's deviations from the lines; columns are independent
     cross: np.ndarray  # (p, R), of Q's with e's
     square: np.ndarray  # (R,), of e's
     within: np.ndarray  # (R,), what is left of it once these predict it
@@ -112,13 +112,16 @@ def hospital_sums(
             f"Outcome {r} of y is constant, or the predictors explain it exactly, so no variance "
             "is left to share out; choose one that varies, and fewer predictors."
         )
-    n_lines = np.count_nonzero(root.diagonal(0, 1, 2))
-    if n_lines <= np.count_nonzero(~within):
-        raise ValueError(
-            f"X has {np.count_nonzero(~within)} predictor(s) that describe hospitals (the "
-            f"intercept is one), and there are only {n_lines} means and slopes of hospitals to "
-            "describe, so nothing is left to vary between hospitals; use fewer."
-        )
+    if p >= len(hospitals):
+        # Turned until each is by itself, columns of Q whose whole length is that of their means.
+        shares = np.linalg.eigvalsh(lines[:, 0, :p].T @ lines[:, 0, :p])
+        of_means = np.count_nonzero(shares > 1 - _ROUNDING)
+        if of_means >= len(hospitals):
+            raise ValueError(
+                f"X has {of_means} column(s) that describe hospitals (an intercept is one), and "
+                f"there are only {len(hospitals)} means of hospitals to describe, so nothing is "
+                "left to vary between hospitals; use fewer."
+            )
     least = rounding
     said = "does not vary within hospitals once the predictors are known; analyse "
     said += "one row a hospital by ordinary least squares"
@@ -130,7 +133,7 @@ def hospital_sums(
         raise ValueError(f"Outcome {r} of y {said}.")
     return HospitalSums(
         names, hospitals, np.bincount(code), n, inverse @ turn, turn.T @ least_squares,
-        back, root, lines[:, :, :p] @ turn, lines[:, :, p:], np.diag(spread), cross, square, left,
+        back, root, lines[:, :, :p] @ turn, lines[:, :, p:], spread, cross, square, left,
     )  # fmt: skip
 
 

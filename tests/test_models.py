@@ -399,7 +399,7 @@ BAD_INPUT = {
     "outcome that is true or false": (
         {},
         lambda p: p.assign(will_to_live=p["will_to_live"] > 50),
-        r"'will_to_live' does not hold numbers \(dtype bool\)",
+        r"'will_to_live' does not hold numbers \(dtype bool\).*with \.astype\(int\)",
     ),
     "as many columns of hospitals as hospitals": (
         {"formula": "will_to_live ~ symptom_severity + staff_quality + beds"},

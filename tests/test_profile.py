@@ -187,8 +187,8 @@ def test_balanced_data_give_the_analysis_of_variance(tau):
     table = pd.DataFrame({"y": y, "group": group}).groupby("group")["y"]
     within, between = table.var().mean(), table.mean().var()
     fit = profile_reml(y, np.ones((54, 1)), group)
-    # 1e-4 where patients of a hospital differ by a hundred thousandth of what hospitals do:
-    # nothing is lost but what the outcome itself has no digits for.
+    # Where patients of a hospital differ by a hundred thousandth of what hospitals do, nothing is
+    # lost but what the outcome itself has no digits for.
     tolerance = 1e-10 if tau == 2 else 1e-9
     assert fit.sigma**2 == pytest.approx(within, rel=tolerance)
     assert fit.tau**2 == pytest.approx(between - within / 6, rel=tolerance)
@@ -703,7 +703,7 @@ def test_hospitals_may_be_as_far_apart_as_the_outcome_has_digits(apart, reml):
 def test_what_rounding_leaves_within_hospitals_is_not_fitted(with_slope, shift):
     y, x, group, predictor = hospitals(3, [5, 6, 4, 7])
     y = shift + np.array([0.3, 2.1, -1.7, 0.9])[group]
-    with pytest.raises(ValueError, match="Outcome 0 of y (does not vary|hardly varies)"):
+    with pytest.raises(ValueError, match=r"Outcome 0 of y (does not vary|hardly varies)"):
         profile_reml(y, x, group, slope=predictor if with_slope else None)
 
 
@@ -875,7 +875,14 @@ BAD_INPUT = {
     "one patient a hospital": (lambda a: a | {"groups": np.arange(24)}, "one observation in each"),
     "dummies": (
         lambda a: a | {"X": np.column_stack([a["X"], np.eye(4)[a["groups"], 1:]])},
-        r"X has 4 predictor\(s\) that describe hospitals.*only 4 means.*use fewer",
+        r"X has 4 column\(s\) that describe hospitals \(an intercept is one\).*only 4 means of "
+        "hospitals.*use fewer",
+    ),
+    "dummies beside a slope": (
+        lambda a: (
+            a | {"X": np.column_stack([a["X"], np.eye(4)[a["groups"], 1:]]), "slope": a["X"][:, 1]}
+        ),
+        "X has 4 column.* only 4 means of hospitals",
     ),
     "constant slope": (lambda a: a | {"slope": np.full(24, 3.0)}, "slope is constant"),
     "slope of hospitals": (
