@@ -123,8 +123,8 @@ def hospital_sums(
                 "left to vary between hospitals; use fewer."
             )
     least = rounding
-    said = "does not vary within hospitals once the predictors are known; analyse "
-    said += "one row a hospital by ordinary least squares"
+    said = "does not vary within hospitals, but for rounding, once the predictors are known; "
+    said += "analyse one row a hospital by ordinary least squares"
     if slope is not None:
         least = np.maximum(rounding, _AROUND_LINES * total)
         said = "hardly varies around the lines of hospitals, a thousand times less than in all; "
