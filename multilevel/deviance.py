@@ -49,9 +49,8 @@ class Rows(NamedTuple):
             along = basis.T @ outcomes[own]
             blocks.append((np.full(p, size), triangle, along))
             squares[k] = ((outcomes[own] - basis @ along) ** 2).sum(axis=0)
-        spread = sums.gram.diagonal()
-        varies = spread > 0
-        depth = np.sqrt(spread[varies])[:, None]
+        varies = sums.spread > 0
+        depth = np.sqrt(sums.spread[varies])[:, None]
         blocks.append((np.zeros(len(depth)), np.eye(p)[varies] * depth, sums.cross[varies] / depth))
         return cls(
             *map(np.concatenate, zip(*blocks, strict=True)), common, of_size[common] - p, squares,
@@ -90,7 +89,7 @@ class Rows(NamedTuple):
         return (covariance @ cross[:, :, None])[:, :, 0], covariance
 
 
-class Derivatives(NamedTuple):
+class RatioDerivatives(NamedTuple):
     """By the variance ratio: (M, R), or (M, 1) of pairs of a ratio with an outcome."""
 
     residual_sum: np.ndarray
@@ -156,13 +155,13 @@ class Directions(NamedTuple):
         spread = 1 + ratio * self.roots
         return np.log(spread) @ self.counts, self.within + self.sum(1 / spread)
 
-    def derivatives(self, ratio: np.ndarray) -> Derivatives:
+    def derivatives(self, ratio: np.ndarray) -> RatioDerivatives:
         """Return those of the log-determinant and the residual sum."""
         weight = 1 / (1 + ratio * self.roots)
         fall = self.roots * weight
         residual_sum = self.within + self.sum(weight)
         weight *= fall
-        return Derivatives(
+        return RatioDerivatives(
             residual_sum, self.sum(weight), self.sum(weight * fall),
             fall @ self.counts, fall**2 @ self.counts,
         )  # fmt: skip
@@ -220,7 +219,7 @@ class Weights(NamedTuple):
             log_determinant += np.linalg.slogdet(gram)[1][:, None]
         return log_determinant, self.within + (weight[:, None] @ left**2)[:, 0]
 
-    def derivatives(self, ratio: np.ndarray) -> Derivatives:
+    def derivatives(self, ratio: np.ndarray) -> RatioDerivatives:
         """Return those of the log-determinant and the residual sum.
 
         The coefficients change with the ratio; but the residual sum is lowest at them, so that
@@ -238,4 +237,6 @@ class Weights(NamedTuple):
             twice = np.linalg.solve(gram, (weighted * fall[:, None] ** 2) @ self.predictors)
             log_first -= once.trace(axis1=1, axis2=2)[:, None]
             log_second += (once @ once - 2 * twice).trace(axis1=1, axis2=2)[:, None]
-        return Derivatives(self.within + squares[:, 0], squares[:, 1], bend, log_first, log_second)
+        return RatioDerivatives(
+            self.within + squares[:, 0], squares[:, 1], bend, log_first, log_second
+        )

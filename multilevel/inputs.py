@@ -11,6 +11,9 @@ import numpy as np
 import pandas as pd
 from statsmodels.regression.mixed_linear_model import MixedLM
 
+# Of an orthonormal column no more than this may be taken for rounding.
+_ROUNDING = 3e-7
+
 
 class MissingRowsWarning(UserWarning):
     """Rows with a missing value were left out, as asked."""
@@ -90,9 +93,10 @@ def check_numeric(frame: pd.DataFrame, columns: Iterable[str]) -> None:
     for column in columns:
         kind = frame[column].dtype
         if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind):
+            way = ".astype(int)" if pd.api.types.is_bool_dtype(kind) else "pandas.to_numeric"
             raise ValueError(
                 f"Column {column!r} does not hold numbers (dtype {kind}); convert it, "
-                "for example with pandas.to_numeric."
+                f"for example with {way}."
             )
 
 
@@ -147,12 +151,34 @@ def check_design(model: MixedLM, formula: str, group: str) -> None:
             f"Random effect {surplus!r} is zero, or a linear combination of those before it in "
             "re_formula, so its variance is not defined; leave it out."
         )
+    of_groups = _columns_of_groups(model)
+    if of_groups >= len(model.group_labels):
+        raise ValueError(
+            f"{formula!r} has {of_groups} columns that describe {group!r} (the intercept counts as "
+            f"one), and there are only {len(model.group_labels)} groups to describe, so nothing is "
+            "left to vary between them; use fewer of these predictors, or another grouping column."
+        )
     residual = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
     if len(y) <= x.shape[1] or np.linalg.norm(residual) <= 1e-9 * np.linalg.norm(y - y.mean()):
         raise ValueError(
             f"The predictors explain outcome {outcome} exactly, so no variance is left to share "
             "out; use fewer predictors, and none that the outcome was computed from."
         )
+
+
+def _columns_of_groups(model: MixedLM) -> int:
+    """Count fixed effects that are constant in groups, if intercepts vary between these.
+
+    Combinations of columns count too: a predictor and what it is without its groups' means.
+    """
+    x, n_groups = model.exog, len(model.group_labels)
+    intercepts = model.k_re and (np.ptp(model.exog_re, axis=0) == 0).any()
+    if not intercepts or x.shape[1] < n_groups:
+        return 0
+    parts = [model.row_indices[label] for label in model.group_labels]
+    basis = np.linalg.qr(x / np.linalg.norm(x, axis=0))[0]
+    within = np.concatenate([basis[part] - basis[part].mean(axis=0) for part in parts])
+    return x.shape[1] - np.linalg.matrix_rank(within, tol=_ROUNDING)
 
 
 def _dependent(x: np.ndarray, names: Sequence[str]) -> str | None:

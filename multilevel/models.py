@@ -215,10 +215,13 @@ def compare_slopes(
     dummies = smf.ols(f"{outcome} ~ 0 + {within}", centred).fit()
     dummies_se = dummies.bse * np.sqrt(dummies.df_resid / (n - j - 1))
     mixture = fit_mixed(f"{outcome} ~ {x}", frame, group)
-    split = fit_mixed(f"{outcome} ~ {within} + {between}", frame, group)
-    split_se = standard_errors(split)
+    parts = f"{outcome} ~ {within} + {between}"
     if j == 2:  # a line through two means fits exactly: nothing is left to judge its slope by
-        split_se[between] = np.nan
+        split = smf.ols(parts, frame).fit()
+        split_se = split.bse.where(split.bse.index != between)
+    else:
+        split = fit_mixed(parts, frame, group)
+        split_se = standard_errors(split)
 
     per = f"{outcome} per unit of {predictor}"
     same = f"{per}, between two patients of the same {group}"
@@ -229,9 +232,9 @@ def compare_slopes(
          n - j - 1, same),
         ("random intercept", "mixture", mixture.fe_params[x], standard_errors(mixture)[x],
          n - j - 1, f"{per}: the within and between slopes mixed, weighted by their precision"),
-        ("within-between", "within", split.fe_params[within], split_se[within],
+        ("within-between", "within", split.params[within], split_se[within],
          n - j - 1, same),
-        ("within-between", "between", split.fe_params[between], split_se[between], j - 2,
+        ("within-between", "between", split.params[between], split_se[between], j - 2,
          f"{per}, between the means of two values of {group}"),
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=["model", "slope", "estimate", "se", "df", "meaning"])

@@ -44,18 +44,20 @@ def profile_reml(
     """Fit a random intercept, or intercept and slope, at the optimum of the profiled likelihood.
 
     Sums over each hospital are formed once; after that the cost of a step depends on the number of
-    hospitals, not of patients. With a random intercept alone a single parameter is left, the
-    variance ratio τ²/σ². Every interval of a grid in which the slope of the likelihood
-    changes its sign is searched, and zero is always a candidate, so the optimum is the global one
-    and a variance of zero is exactly 0. All outcomes are searched together. A random slope leaves
-    three parameters, found for each outcome in turn.
+    hospitals (without a slope: of different sizes), not of patients. With a random intercept
+    alone a single parameter is left, the variance ratio τ²/σ². Every interval of a grid in which
+    the slope of the likelihood changes its sign is searched, and zero is always a candidate. So
+    a variance of zero is exactly 0, and the optimum is the global one, unless two peaks are closer
+    together than a factor of e. A random slope leaves three parameters, searched for from
+    several starts. All outcomes are searched together.
 
     Parameters
     ----------
     y : (N,) or (N, R) array
         One outcome, or R outcomes of the same patients, such as replications of a simulation.
     X : (N, p) array or DataFrame
-        Fixed-effects columns, the intercept included.
+        Fixed-effects columns, the intercept included. What deviates from hospitals' lines by less
+        than 3e-7 of its length, once other columns are taken out, counts as constant in them.
     groups : (N,) array
         Hospital of each patient, in any order.
     slope : (N,) array, optional

@@ -11,6 +11,10 @@ from multilevel.sums import HospitalSums, Optimum
 _SMALLEST = 1e-4
 # A step this small, relative to the end of the interval, leaves an error of about its square.
 _CLOSE = 1e-7
+# A slope at zero that is no slope, relative to that of the determinant. Of whole numbers with three
+# digits, where it is exactly zero, rounding leaves up to 4e-14. (A variance ratio that this
+# takes for 0 changes no digit of the deviance.)
+_LEVEL = 1e-12
 
 
 def fit_intercept(sums: HospitalSums, reml: bool) -> Optimum:
@@ -20,12 +24,13 @@ def fit_intercept(sums: HospitalSums, reml: bool) -> Optimum:
     n_rows, n_outcomes = rows.outcomes.shape
     # Directions are found once, by the cube of the rows; weights are solved for every outcome, in
     # parts that fit into the processor's memory.
-    if n_rows**2 <= 2000 * n_outcomes:
-        found = _lowest(Directions.of(rows, reml), smallest)
-    else:
-        parts = rows.parts(min(n_outcomes, 1 + n_rows * n_outcomes // 5000))
-        lowest = [_lowest(Weights.of(part, reml), smallest) for part in parts]
-        found = map(np.concatenate, zip(*lowest, strict=True))
+    with np.errstate(divide="ignore", invalid="ignore"):  # a step that is no number is not taken
+        if n_rows**2 <= 2000 * n_outcomes:
+            found = _lowest(Directions.of(rows, reml), smallest)
+        else:
+            parts = rows.parts(min(n_outcomes, 1 + n_rows * n_outcomes // 5000))
+            lowest = [_lowest(Weights.of(part, reml), smallest) for part in parts]
+            found = map(np.concatenate, zip(*lowest, strict=True))
     ratio, log_determinant, residual_sum = found
     step, covariance = rows.estimates(ratio)
     # A hospital's mean residual, shrunken by its reliability.
@@ -48,8 +53,9 @@ def _lowest(
     n_outcomes = len(deviance.within)
     n_steps = 2 + int(np.log(deviance.last / smallest))
     grid = np.append(0, smallest * np.exp(np.arange(n_steps)))[:, None]
-    slope, step = slope_and_step(deviance, grid)
+    slope, rise, step = slope_and_step(deviance, grid)
     rises = slope >= 0
+    rises[0] |= slope[0] > -_LEVEL * rise[0]
     interval, outcomes = (rises[1:] > rises[:-1]).nonzero()
     low, high = grid[interval], grid[interval + 1]
     found = _roots(deviance.paired(outcomes), low, high, low + step[interval, outcomes, None])
@@ -66,16 +72,18 @@ def _lowest(
 
 def slope_and_step(
     deviance: Directions | Weights, ratio: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the deviance's slope times the residual sum, and Newton's step to its zero.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the deviance's slope times the residual sum, the determinant's, and Newton's step.
 
     With one root, as in a balanced design, the product with (1 + ratio root)² is a straight
-    line, so it is that product's zero to which the step goes.
+    line, so it is that product's zero to which the step goes. Where it does not bend the step is
+    infinite, or not a number.
     """
     residual_sum, first, second, log_first, log_second = deviance.derivatives(ratio)
-    slope = residual_sum * log_first - deviance.divisor * first
+    rise = residual_sum * log_first
+    slope = rise - deviance.divisor * first
     curve = 2 * deviance.divisor * second - first * log_first - residual_sum * log_second
-    return slope, -slope / (curve + 2 * slope * log_second / log_first)
+    return slope, rise, -slope / (curve + 2 * slope * log_second / log_first)
 
 
 def _roots(
@@ -91,7 +99,7 @@ def _roots(
         ratio = np.where((low <= ratio) & (ratio <= high), ratio, (low + high) / 2)
         if (np.abs(ratio - before) <= close).all():
             break
-        slope, step = slope_and_step(deviance, ratio)
+        slope, _, step = slope_and_step(deviance, ratio)
         falls = slope < 0
         low, high = np.where(falls, ratio, low), np.where(falls, high, ratio)
         before, ratio = ratio, ratio + step

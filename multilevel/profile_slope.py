@@ -16,23 +16,22 @@ _ZERO = 1e-8
 _NEARBY = 1e-5
 
 
-def _ellipses(angles: np.ndarray, roundness: float) -> np.ndarray:
-    """Return (12 angles, 3) parameters whose random effects scatter in such an ellipse.
+def _ellipses(angles: np.ndarray) -> np.ndarray:
+    """Return (12 angles, 3) parameters whose random effects scatter in a thin ellipse.
 
     Its long axis lies at an angle (0: intercepts vary, π/2: slopes do), and has one of twelve
     lengths, relative to σ.
     """
     angle, length = np.meshgrid(angles, np.geomspace(0.03, 100, 12))
     cos, sin = length * np.cos(angle), length * np.sin(angle)
-    axes = np.array([[cos, -roundness * sin], [sin, roundness * cos]]).transpose(2, 3, 0, 1)
+    axes = np.array([[cos, -sin / 100], [sin, cos / 100]]).transpose(2, 3, 0, 1)
     factor = np.linalg.cholesky(axes @ axes.swapaxes(-1, -2)).reshape(-1, 4)
     return factor[:, [0, 2, 3]]
 
 
-# Searches start at the best point of each of these families: four directions, in all of which the
-# correlation is nearly ±1, and none. Never a line or zero, where the gradient vanishes across.
-_FAMILIES = [_ellipses((k + np.arange(4)) * np.pi / 16, 0.01) for k in (0, 4, 8, 12)]
-_FAMILIES.append(_ellipses(np.arange(4) * np.pi / 4, 0.6))
+# Searches start at the best point of each of these families, four directions, in all of which the
+# correlation is nearly ±1. Never a line or zero, where the gradient vanishes across.
+_FAMILIES = [_ellipses((k + np.arange(4)) * np.pi / 16) for k in (0, 4, 8, 12)]
 
 
 class _Point(NamedTuple):
@@ -44,6 +43,7 @@ class _Point(NamedTuple):
     gram: np.ndarray  # (R, M, p, p), Q'V⁻¹Q
     step: np.ndarray  # (R, M, p), coefficients of Q
     residual_sum: np.ndarray  # (R, M)
+    factors: tuple[np.ndarray, ...]  # (R, M, J), entries of B = F'Λ, det(B) and det(I + BB')
 
 
 class _Likelihood(NamedTuple):
@@ -62,16 +62,18 @@ class _Likelihood(NamedTuple):
     within: np.ndarray  # (R, 1, p + 1, p + 1), those of deviations from the lines
     divisor: int  # of the residual sum
     reml: bool
+    scatter: np.ndarray  # (R, 3), parameters: how far hospitals' own lines are apart
 
     def at(self, theta: np.ndarray) -> _Point:
         """Solve for the fixed effects."""
         l00, l10, l11 = np.moveaxis(theta, 2, 0)[..., None]
         f00, f10, f11 = self.root
-        # With B = F'Λ, det(I + BB') = 1 + tr(BB') + det(B)²: a sum of positive numbers, which
-        # stays exact where the matrix is nearly singular.
         b00, b01, b10, b11 = f00 * l00 + f10 * l10, f10 * l11, f11 * l10, f11 * l11
         m00, m01, m11 = 1 + b00**2 + b01**2, b00 * b10 + b01 * b11, 1 + b10**2 + b11**2
-        determinant = m00 + m11 - 1 + (f00 * l00 * b11) ** 2
+        # 1 + tr(BB') + det(B)²: a sum of positive numbers, which stays exact where the matrix is
+        # nearly singular.
+        product = f00 * l00 * b11
+        determinant = m00 + m11 - 1 + product**2
         inverse = np.stack([m11, -m01, m00], axis=2) / determinant[:, :, None]
 
         total = inverse.reshape(*theta.shape[:2], -1) @ self.products
@@ -83,7 +85,8 @@ class _Likelihood(NamedTuple):
         deviance = log_determinant + self.divisor * np.log(residual_sum)
         if self.reml:
             deviance += np.linalg.slogdet(gram)[1]
-        return _Point(deviance, log_determinant, inverse, gram, step, residual_sum)
+        factors = b00, b01, b10, b11, product, determinant
+        return _Point(deviance, log_determinant, inverse, gram, step, residual_sum, factors)
 
     def with_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the deviance, (R, M), and its (R, M, 3) derivatives."""
@@ -97,20 +100,21 @@ class _Likelihood(NamedTuple):
         slopes = weight.reshape(*theta.shape[:2], -1) @ self.products.swapaxes(1, 2)
         n00, n01, n11 = np.moveaxis(slopes.reshape(point.inverse.shape), 2, 0)
         n01 = n01 / 2
-        # For I + F'Ψ F they are H = K - K N K.
+        # For I + BB' they are H = K - K N K, and for Λ the sum of 2 F H B. Where variances are
+        # large K B is small, though K is not; but C = (B + det(B) cofactors of B) / det(I + BB'),
+        # which is K B, has its digits.
+        b00, b01, b10, b11, product, determinant = point.factors
+        c00, c01 = (b00 + product * b11) / determinant, (b01 - product * b10) / determinant
+        c10, c11 = (b10 - product * b01) / determinant, (b11 + product * b00) / determinant
         k00, k01, k11 = np.moveaxis(point.inverse, 2, 0)
-        kn00, kn01 = k00 * n00 + k01 * n01, k00 * n01 + k01 * n11
-        kn10, kn11 = k01 * n00 + k11 * n01, k01 * n01 + k11 * n11
-        h00 = k00 - kn00 * k00 - kn01 * k01
-        h01 = k01 - kn00 * k01 - kn01 * k11
-        h11 = k11 - kn10 * k01 - kn11 * k11
-        # For Ψ they are the sum of F H F', and for Λ twice that times Λ.
+        nc00, nc01 = n00 * c00 + n01 * c10, n00 * c01 + n01 * c11
+        nc10, nc11 = n01 * c00 + n11 * c10, n01 * c01 + n11 * c11
+        h00 = c00 - k00 * nc00 - k01 * nc10
+        h01 = c01 - k00 * nc01 - k01 * nc11
+        h10 = c10 - k01 * nc00 - k11 * nc10
+        h11 = c11 - k01 * nc01 - k11 * nc11
         f00, f10, f11 = self.root
-        g00 = h00 @ f00**2
-        g01 = h00 @ (f00 * f10) + h01 @ (f00 * f11)
-        g11 = h00 @ f10**2 + 2 * h01 @ (f10 * f11) + h11 @ f11**2
-        l00, l10, l11 = np.moveaxis(theta, 2, 0)
-        slope = np.stack([g00 * l00 + g01 * l10, g01 * l00 + g11 * l10, g11 * l11], axis=2)
+        slope = np.stack([h00 @ f00, h00 @ f10 + h10 @ f11, h01 @ f10 + h11 @ f11], axis=2)
         return point.deviance, 2 * slope
 
     def descend(self, theta: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
@@ -143,11 +147,11 @@ class _Likelihood(NamedTuple):
     def lowest(self) -> np.ndarray:
         """Return the (R, 1, 3) parameters of the lowest deviance.
 
-        A few steps from the best point of each family, since small data can have several
-        valleys; the lowest goes on to the bottom.
+        A few steps from the best point of each family and from how far hospitals' own lines
+        scatter, since small data can have several valleys; the lowest goes on to the bottom.
         """
         n_outcomes = len(self.products)
-        starts = []
+        starts = [self.scatter]
         for family in _FAMILIES:
             heights = self.at(np.broadcast_to(family, (n_outcomes, *family.shape))).deviance
             starts.append(family[heights.argmin(axis=1)])
@@ -203,13 +207,30 @@ def _likelihood(sums: HospitalSums, outcomes: np.ndarray, reml: bool) -> _Likeli
         axis=1,
     )
     within = np.empty((n_outcomes, 1, p + 1, p + 1))
-    within[:, 0, :p, :p] = sums.gram
+    within[:, 0, :p, :p] = np.diag(sums.spread)
     within[:, 0, :p, p] = within[:, 0, p, :p] = sums.cross.T[outcomes]
     within[:, 0, p, p] = sums.square[outcomes]
+    root = np.array([sums.root[:, 0, 0], sums.root[:, 1, 0], sums.root[:, 1, 1]])
     return _Likelihood(
-        np.array([sums.root[:, 0, 0], sums.root[:, 1, 0], sums.root[:, 1, 1]]),
+        root,
         products.reshape(n_outcomes, 3 * n_hospitals, (p + 1) ** 2),
         within,
         sums.n_obs - p if reml else sums.n_obs,
         reml,
+        _scatter(root, own[..., 0], sums.within[outcomes] / sums.n_obs),
     )
+
+
+def _scatter(root: np.ndarray, lines: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Return (R, 3) parameters: the covariance of hospitals' own lines, relative to σ².
+
+    A line is F'⁻¹ U'e; with det(F) as its weight no line has to be inverted that cannot be. However
+    large the variances are, and however thin the ellipse, they are near those of lines.
+    """
+    f00, f10, f11 = root
+    weight = f00 * f11
+    own = np.stack([f11 * lines[:, :, 0] - f10 * lines[:, :, 1], f00 * lines[:, :, 1]], axis=2)
+    total = (weight**2).sum()
+    own -= weight[:, None] * (weight @ own / total)[:, None]
+    covariance = own.swapaxes(1, 2) @ own / total / variance[:, None, None]
+    return np.linalg.cholesky(covariance + 1e-3 * np.eye(2))[:, [0, 1, 1], [0, 0, 1]]

@@ -8,12 +8,15 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from multilevel.inputs import check_groups
+from multilevel.arrays import check_rows, labels_of, numbers
 
 # Relative to the length of a column: up to this nothing is left but rounding.
 _NOTHING = 1e-8
 # Of a column of Q no more than 3e-7 of its length, which is 1, may be taken for rounding; squared.
 _ROUNDING = 1e-13
+# Of the squares of an outcome, what is left around hospitals' lines: with a tenth of this the
+# search for three variances ends with a wrong one now and then.
+_AROUND_LINES = 1e-6
 
 
 class HospitalSums(NamedTuple):
@@ -21,8 +24,8 @@ class HospitalSums(NamedTuple):
 
     Each hospital has its own line, a mean or (k = 2) a mean and a slope. What deviates from the
     lines is independent with variance σ², and adds up over hospitals; the lines vary by σ² and
-    the random effects. So the two are kept apart, and nothing has to be subtracted later, which
-    would cost digits.
+    the random effects. So the two are kept apart, and neither has to be found by subtraction from
+    the whole, which would cost digits.
 
     With the columns z of the random effects (the slope's predictor standardised), a hospital's
     Z = U F' for an orthonormal U; ``root`` is F. The predictors are X = Q R with orthonormal Q, and
@@ -39,7 +42,7 @@ class HospitalSums(NamedTuple):
     root: np.ndarray  # (J, k, k), F
     lines: np.ndarray  # (J, k, p), U'Q
     outcome_lines: np.ndarray  # (J, k, R), U'e
-    gram: np.ndarray  # (p, p), cross-products of Q's deviations from the lines: diagonal
+    spread: np.ndarray  # (p,), squares of Q's deviations from the lines; columns are independent
     cross: np.ndarray  # (p, R), of Q's with e's
     square: np.ndarray  # (R,), of e's
     within: np.ndarray  # (R,), what is left of it once these predict it
@@ -69,20 +72,20 @@ def hospital_sums(
     ValueError
         If the data do not suit the model; the message names the column and the fix.
     """
-    _check_rows(X=x, y=y, groups=groups, slope=slope)
-    predictors, outcomes = _numbers(x, "X"), _numbers(y, "y")
+    check_rows(X=x, y=y, groups=groups, slope=slope)
+    predictors, outcomes = numbers(x, "X"), numbers(y, "y")
     n, p = predictors.shape
     if p >= n:
         raise ValueError(f"X has {p} columns and only {n} rows; use fewer predictors.")
     names = x.columns if isinstance(x, pd.DataFrame) else (f"x{k}" for k in range(p))
     names = tuple(map(str, names))
-    code, hospitals = _labels(groups)
+    code, hospitals = labels_of(groups)
     basis, inverse = _orthonormal(predictors, names)
     least_squares = basis.T @ outcomes
     values = np.empty((n, p + outcomes.shape[1]))  # the largest array there is: filled in place
     values[:, :p] = basis
     np.subtract(outcomes, basis @ least_squares, out=values[:, p:])
-    z, back = (None, np.ones((1, 1))) if slope is None else _standardised(_numbers(slope, "slope"))
+    z, back = (None, np.ones((1, 1))) if slope is None else _standardised(numbers(slope, "slope"))
     lines, root = _take_lines(values, code, z)
 
     # Turn Q until each of its columns has deviations of its own, and what describes hospitals has
@@ -103,26 +106,34 @@ def hospital_sums(
         left[small] = _squares(values[:, p:][:, small] - values[:, :p] @ predicted[:, small])
     # By Pythagoras the squared length of e; that of y is greater by that of its regression.
     total = square + (lines[:, :, p:] ** 2).sum(axis=(0, 1))
-    for r in (total <= 1e-24 * (least_squares**2).sum(axis=0)).nonzero()[0]:
+    rounding = 1e-24 * (total + (least_squares**2).sum(axis=0))
+    for r in (total <= rounding).nonzero()[0]:
         raise ValueError(
             f"Outcome {r} of y is constant, or the predictors explain it exactly, so no variance "
             "is left to share out; choose one that varies, and fewer predictors."
         )
-    n_lines = np.count_nonzero(root.diagonal(0, 1, 2))
-    if n_lines <= np.count_nonzero(~within):
-        raise ValueError(
-            f"X has {np.count_nonzero(~within)} predictor(s) that describe hospitals (the "
-            f"intercept is one), and there are only {n_lines} means and slopes of hospitals to "
-            "describe, so nothing is left to vary between hospitals; use fewer."
-        )
-    for r in (left <= 1e-12 * total).nonzero()[0]:
-        raise ValueError(
-            f"Outcome {r} of y does not vary within hospitals once the predictors are known; "
-            "analyse one row a hospital by ordinary least squares, or leave the slope out."
-        )
+    if p >= len(hospitals):
+        # Turned until each is by itself, columns of Q whose whole length is that of their means.
+        shares = np.linalg.eigvalsh(lines[:, 0, :p].T @ lines[:, 0, :p])
+        of_means = np.count_nonzero(shares > 1 - _ROUNDING)
+        if of_means >= len(hospitals):
+            raise ValueError(
+                f"X has {of_means} column(s) that describe hospitals (an intercept is one), and "
+                f"there are only {len(hospitals)} means of hospitals to describe, so nothing is "
+                "left to vary between hospitals; use fewer."
+            )
+    least = rounding
+    said = "does not vary within hospitals, but for rounding, once the predictors are known; "
+    said += "analyse one row a hospital by ordinary least squares"
+    if slope is not None:
+        least = np.maximum(rounding, _AROUND_LINES * total)
+        said = "hardly varies around the lines of hospitals, a thousand times less than in all; "
+        said += "leave the slope out, or compare the lines that least squares give each hospital"
+    for r in (left <= least).nonzero()[0]:
+        raise ValueError(f"Outcome {r} of y {said}.")
     return HospitalSums(
         names, hospitals, np.bincount(code), n, inverse @ turn, turn.T @ least_squares,
-        back, root, lines[:, :, :p] @ turn, lines[:, :, p:], np.diag(spread), cross, square, left,
+        back, root, lines[:, :, :p] @ turn, lines[:, :, p:], spread, cross, square, left,
     )  # fmt: skip
 
 
@@ -178,59 +189,3 @@ def _standardised(slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if sd <= _NOTHING * np.abs(slope).max():
         raise ValueError("slope is constant; give a predictor that varies, or leave it out.")
     return (slope - mean) / sd, np.array([[1.0, -mean / sd], [0.0, 1 / sd]])
-
-
-def _labels(groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return each patient's row in the sorted labels, and these."""
-    # Of a list pandas keeps what is missing; as an array of words it would become a word.
-    labels = groups if hasattr(groups, "dtype") else pd.Series(list(groups))
-    name = getattr(groups, "name", None)
-    name = "groups" if name is None else str(name)
-    code, hospitals = pd.factorize(labels, sort=True)
-    if code.min() < 0:
-        raise ValueError(
-            f"Column {name!r} misses {(code < 0).sum()} label(s); fill them in or remove the rows."
-        )
-    check_groups(hospitals, len(code), name)
-    return code, np.asarray(hospitals)
-
-
-def _numbers(values: np.ndarray, name: str) -> np.ndarray:
-    """Return finite numbers in columns."""
-    masked = np.ma.isMaskedArray(values)
-    array = values.astype(float).filled(np.nan) if masked else np.asarray(values)
-    try:
-        if array.dtype.kind == "O":  # missing values of pandas, or words
-            array = np.where(pd.isna(array), np.nan, array).astype(float)
-        elif array.dtype.kind not in "biuf":
-            raise TypeError(array.dtype)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} does not hold numbers; convert it, or code it 0/1.") from error
-    array = array.reshape(len(array), -1)
-    for column in (~np.isfinite(array).all(axis=0)).nonzero()[0].tolist():
-        label = values.columns[column] if isinstance(values, pd.DataFrame) else column
-        count = np.count_nonzero(~np.isfinite(array[:, column]))
-        raise ValueError(
-            f"Column {label!r} of {name} holds {count} value(s) that are missing or "
-            "infinite; fill them in or remove the rows."
-        )
-    return array
-
-
-def _check_rows(**parts: object) -> None:
-    """Raise ``ValueError`` unless all have the same rows: they are used by position."""
-    given = {name: part for name, part in parts.items() if part is not None}
-    x = given["X"]
-    for name, part in given.items():
-        shape = np.shape(part)
-        most = 2 if name in ("X", "y") else 1
-        if shape[:1] != np.shape(x)[:1] or 0 in shape or len(shape) > most:
-            raise ValueError(
-                f"{name} has shape {shape} and X {np.shape(x)}; give one row a patient."
-            )
-        kinds = pd.Series, pd.DataFrame
-        if isinstance(part, kinds) and isinstance(x, kinds) and not part.index.equals(x.index):
-            raise ValueError(
-                f"The rows of {name} and X are labelled differently; take both from one data "
-                "frame, or pass .to_numpy() if their order is right."
-            )

@@ -195,12 +195,15 @@ def test_a_random_slope_and_its_interaction_are_counted_between_hospitals():
 
 def test_as_many_coefficients_as_hospitals_leave_nothing_to_test_with():
     three = simulate_three_hospitals(rng=np.random.default_rng(1))
-    square = three.assign(square=(three["staff_quality"] - 5) ** 2)
-    with pytest.warns(SingularFitWarning):
-        result = fit_mixed("will_to_live ~ staff_quality + square", square, "hospital")
+    three["will_to_live"] += three["symptom_severity"] * three["staff_quality"]  # slopes differ
+    formula = "will_to_live ~ 0 + hospital + symptom_severity"
+    result = fit_mixed(formula, three, "hospital", re_formula="0 + symptom_severity")
     table = fixed_effects_table(result, df="between-within")
-    assert table[["df", "p", "low", "high"]].isna().all(axis=None)
-    assert table["se"].notna().all()
+    assert table.loc["symptom_severity", "df"] == 2
+    dummies = table.drop(index="symptom_severity")
+    assert len(dummies) == 3
+    assert dummies[["df", "p", "low", "high"]].isna().all(axis=None)
+    assert dummies["se"].notna().all()
 
 
 # --- derivatives -----------------------------------------------------------------------------

@@ -326,6 +326,8 @@ def _with(patients, column, value, rows=slice(0, 1)):
     return changed
 
 
+THREE = {"H01": 120, "H02": 80, "H03": 310}  # beds
+
 BAD_INPUT = {
     "column of formula": (
         {"formula": "will_to_live ~ severity"},
@@ -397,7 +399,19 @@ BAD_INPUT = {
     "outcome that is true or false": (
         {},
         lambda p: p.assign(will_to_live=p["will_to_live"] > 50),
-        r"'will_to_live' does not hold numbers \(dtype bool\)",
+        r"'will_to_live' does not hold numbers \(dtype bool\).*with \.astype\(int\)",
+    ),
+    "as many columns of hospitals as hospitals": (
+        {"formula": "will_to_live ~ symptom_severity + staff_quality + beds"},
+        lambda p: p[p["hospital"].isin(THREE)].assign(beds=p["hospital"].map(THREE)),
+        r"has 3 columns that describe 'hospital' \(the intercept counts.*only 3 groups.*fewer",
+    ),
+    "a predictor whose mean of hospitals is another": (
+        {"formula": "will_to_live ~ symptom_severity + shifted + staff_quality"},
+        lambda p: p[p["hospital"].isin(THREE)].assign(
+            shifted=p["symptom_severity"] + p["hospital"].map(THREE)
+        ),
+        "has 3 columns that describe 'hospital'",
     ),
     "column like no other": (
         {"formula": "will_to_live ~ zzz"},
@@ -543,6 +557,23 @@ def test_bad_input_names_the_column_and_the_fix(patients, name):
     arguments = {"formula": FORMULA, "groups": "hospital"} | change
     with pytest.raises(ValueError, match=f"(?s){message}"):
         fit_mixed(data=spoil(patients), **arguments)
+
+
+@pytest.mark.parametrize("change", [
+    {"re_formula": "0 + symptom_severity"},
+    {"groups": "all", "vc_formula": {"ward": "0 + C(ward)"}},
+    {"vc_formula": {"ward": "0 + C(ward)"}},
+])  # fmt: skip
+def test_dummies_for_hospitals_stand_beside_random_effects_that_are_none_of_hospitals(
+    patients, change
+):
+    data = patients[patients["hospital"].isin(THREE)].assign(all=1)
+    data["ward"] = data.groupby("hospital").cumcount() % 4 + 10 * data["hospital"].map(THREE)
+    data["will_to_live"] += data["ward"] % 7
+    arguments = {"formula": FORMULA + " + C(hospital)", "groups": "hospital"} | change
+    with warnings.catch_warnings(action="ignore", category=SingularFitWarning):
+        fit = fit_mixed(data=data, **arguments)
+    assert {"C(hospital)[T.H02]", "C(hospital)[T.H03]"} < set(fit.fe_params.index)
 
 
 @pytest.mark.parametrize("name", ["center", "C", "Q", "standardize", "np", "print"])
@@ -802,8 +833,7 @@ def test_three_hospitals_leave_one_degree_of_freedom():
 def test_two_hospitals_have_a_between_slope_without_an_interval():
     three = simulate_three_hospitals(rng=np.random.default_rng(1))
     two = three[three["hospital"] != "Green"]
-    with pytest.warns(SingularFitWarning):
-        table = compare_slopes(two).set_index("slope")
+    table = compare_slopes(two).set_index("slope")
     mean = two.groupby("hospital")[["will_to_live", "symptom_severity"]].mean()
     rise = mean.loc["Blue"] - mean.loc["Red"]
     between = table.loc["between"]

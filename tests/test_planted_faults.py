@@ -201,6 +201,21 @@ FAULTS = {
         "sums", "small = left < 1e-3 * square", "small = left < 0",
         test_profile.test_a_small_rest_within_hospitals_keeps_its_digits,
     ),
+    "a level slope for a falling one": (
+        "profile_intercept", "-_LEVEL * rise[0]", "0 * rise[0]",
+        partial(
+            test_profile.test_where_the_deviance_is_level_at_zero_the_variance_is_exactly_zero,
+            [2, 0, 1], [0, 1, 1],
+        ),
+    ),
+    "lines further apart than the search goes": (
+        "sums", "_AROUND_LINES = 1e-6", "_AROUND_LINES = 1e-12",
+        partial(test_profile.test_lines_that_are_far_apart_are_fitted_or_refused, 1e5, True),
+    ),
+    "no start at hospitals' own lines": (
+        "profile_slope", "/ total / variance[:, None, None]", "* 0",
+        partial(test_profile.test_no_search_for_a_random_slope_ends_higher, 282, 2, False),
+    ),
     "no shrinkage": (
         "profile_intercept", "/ (1 + ratio * sums.sizes)", "/ (ratio * sums.sizes)", anova,
     ),

@@ -187,8 +187,8 @@ def test_balanced_data_give_the_analysis_of_variance(tau):
     table = pd.DataFrame({"y": y, "group": group}).groupby("group")["y"]
     within, between = table.var().mean(), table.mean().var()
     fit = profile_reml(y, np.ones((54, 1)), group)
-    # 1e-4 where patients of a hospital differ by a hundred thousandth of what hospitals do:
-    # nothing is lost but what the outcome itself has no digits for.
+    # Where patients of a hospital differ by a hundred thousandth of what hospitals do, nothing is
+    # lost but what the outcome itself has no digits for.
     tolerance = 1e-10 if tau == 2 else 1e-9
     assert fit.sigma**2 == pytest.approx(within, rel=tolerance)
     assert fit.tau**2 == pytest.approx(between - within / 6, rel=tolerance)
@@ -214,7 +214,7 @@ def test_in_a_balanced_design_one_step_leads_to_the_top(ratio):
     y, x, group, _ = hospitals(5, [6] * 9, tau=2)
     fit = profile_reml(y, x[:, :1], group)
     deviance = Directions.of(Rows.of(hospital_sums(y, x[:, :1], group, None)), True)
-    _, step = slope_and_step(deviance, np.array([[ratio]]))
+    *_, step = slope_and_step(deviance, np.array([[ratio]]))
     assert ratio + step[0, 0] == pytest.approx((fit.tau / fit.sigma) ** 2, rel=1e-9)
 
 
@@ -269,21 +269,56 @@ def test_a_peak_between_two_that_are_close_together_on_a_coarse_grid_is_found(re
     assert fit.log_likelihood > max(heights)
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_no_search_for_a_random_slope_ends_higher(seed):
+# By ML the last three have a peak that is found from the scatter of hospitals' lines alone.
+@pytest.mark.parametrize(
+    ("seed", "slope_sd", "reml"),
+    [*((seed, 0.5, True) for seed in range(12)), (24, 2, False), (97, 2, False), (282, 2, False)],
+)
+def test_no_search_for_a_random_slope_ends_higher(seed, slope_sd, reml):
     # Five small hospitals: their likelihood often has more than one peak.
-    y, x, group, predictor = hospitals(seed, [4, 3, 5, 2, 4], tau=1, slope_sd=0.5)
-    fit = profile_reml(y, x, group, slope=predictor)
+    y, x, group, predictor = hospitals(seed, [4, 3, 5, 2, 4], tau=1, slope_sd=slope_sd)
+    fit = profile_reml(y, x, group, slope=predictor, reml=reml)
     rng = np.random.default_rng(seed)
 
     def minus_log_likelihood(theta):
         factor = np.array([[theta[0], 0], [theta[1], theta[2]]])
-        return -dense(y, x, group, x, factor @ factor.T, True)[2]
+        return -dense(y, x, group, x, factor @ factor.T, reml)[2]
 
     for _ in range(4):
         start = rng.normal(size=3)
         other = minimize(minus_log_likelihood, start, method="Nelder-Mead", options={"fatol": 1e-6})
         assert fit.log_likelihood > -other.fun - 1e-9
+
+
+def steep(seed, ratio, *, lines):
+    """Return hospitals whose lines, or means only, are ``ratio`` times as far apart as patients."""
+    rng = np.random.default_rng(seed)
+    group = np.repeat(np.arange(8), 6)
+    u, b = rng.normal(size=8)[group], rng.normal(size=8)[group]
+    noise, x = rng.normal(size=48), rng.normal(3, 1, 48)
+    y = noise + (u + ratio * b * x if lines else ratio * u + b * x)
+    return y, np.column_stack([np.ones(48), x]), group, x
+
+
+@pytest.mark.parametrize("lines", [False, True])
+@pytest.mark.parametrize("ratio", [1e2, 3e2, 1e3, 3e3, 1e4, 1e5])
+def test_lines_that_are_far_apart_are_fitted_or_refused(ratio, lines):
+    # Wrong fits once had a sigma of two to forty times what the lines of least squares leave.
+    refused = 0
+    for seed in range(60):
+        y, x, group, predictor = steep(seed, ratio, lines=lines)
+        try:
+            fit = profile_reml(y, x, group, slope=predictor)
+        except ValueError as error:
+            assert "Outcome 0 of y hardly varies around the lines" in str(error)
+            refused += 1
+            continue
+        of_hospital = (group[:, None] == np.arange(8)) * 1.0
+        each = np.column_stack([of_hospital, of_hospital * predictor[:, None]])
+        rest = y - each @ np.linalg.lstsq(each, y, rcond=None)[0]
+        assert fit.sigma == pytest.approx(np.sqrt(rest @ rest / 32), rel=0.1)
+    assert refused == 0 or ratio > 1e2
+    assert refused == 60 or ratio < 1e5
 
 
 # --- batches ---------------------------------------------------------------------------------
@@ -340,6 +375,38 @@ def test_a_batch_that_is_solved_in_parts_equals_its_single_fits():
             np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-12, err_msg=name)
 
 
+# --- hospitals that do not differ -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("y", "group"),
+    [
+        (
+            [0, 1, 1, 1, 2],
+            [0, 0, 1, 1, 1],
+        ),  # between hospitals and within, the mean square is equal
+        ([2, 0, 1], [0, 1, 1]),  # and the deviance does not even bend there
+        ([1, 0, 1, 2, 1], [0, 1, 2, 2, 2]),
+    ],
+)
+def test_where_the_deviance_is_level_at_zero_the_variance_is_exactly_zero(y, group):
+    assert profile_reml(y, np.ones((len(y), 1)), group, reml=False).tau == 0
+
+
+@pytest.mark.parametrize("reml", [True, False])
+def test_of_small_whole_numbers_no_variance_is_almost_zero(reml):
+    for seed in range(600):
+        rng = np.random.default_rng(seed)
+        group = np.repeat(np.arange(4), rng.integers(1, 4, 4))
+        y, x = rng.integers(0, 3, len(group)), np.ones((len(group), 1))
+        if len(group) == 4 or all(np.ptp(y[group == j]) == 0 for j in range(4)):
+            continue
+        fit = profile_reml(y, x, group, reml=reml)
+        assert fit.tau == 0 or fit.tau > 1e-3
+        zero = dense(y, x, group, x, np.zeros((1, 1)), reml)[2]
+        assert fit.log_likelihood > zero - 1e-12
+
+
 @pytest.mark.parametrize("reml", [True, False])
 @pytest.mark.parametrize("many_sizes", [False, True])
 def test_derivatives_are_those_of_the_log_determinant_and_the_residual_sum(many_sizes, reml):
@@ -388,6 +455,39 @@ def test_names_and_labels_are_kept():
     assert not fit.reml
     plain = profile_reml(y, x, group, reml=False)
     np.testing.assert_allclose(fit.hospital_effects, plain.hospital_effects[[1, 2, 0]], rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["int16", "bool", "float16", "float32", "longdouble", object])
+@pytest.mark.parametrize("with_slope", [False, True])
+def test_numbers_of_any_kind_are_the_same_numbers(kind, with_slope):
+    y, x, group, predictor = hospitals(2, [4, 6, 5, 7], tau=3, slope_sd=1.0)
+    x[:, 1] = predictor > 3 if kind == "bool" else np.round(100 + predictor, 1)
+    y, x = (y > 57 if kind == "bool" else np.round(y)).astype(kind), x.astype(kind)
+    slope = x[:, 1] if with_slope else None
+    fit = profile_reml(y, x, group, slope=slope)
+    slope = slope if slope is None else slope.astype(float)
+    other = profile_reml(y.astype(float), x.astype(float), group, slope=slope)
+    for name in ESTIMATES:
+        assert getattr(fit, name).dtype == float
+        np.testing.assert_array_equal(getattr(fit, name), getattr(other, name))
+
+
+@pytest.mark.parametrize("of_outcome", [1e-69, 1, 1e67])
+@pytest.mark.parametrize("of_predictor", [1e-69, 1, 1e68])
+@pytest.mark.parametrize("with_slope", [False, True])
+def test_units_may_be_as_extreme_as_they_are_allowed_to_be(of_outcome, of_predictor, with_slope):
+    y, x, group, predictor = hospitals(8, [3, 9, 4, 7, 12, 5, 8], tau=3, slope_sd=1.0)
+    units, slope = np.array([1, of_predictor]), predictor if with_slope else None
+    fit = profile_reml(y, x, group, slope=slope)
+    slope = slope * of_predictor if with_slope else None
+    other = profile_reml(y * of_outcome, x * units, group, slope=slope)
+    errors = other.standard_errors * units / of_outcome
+    np.testing.assert_allclose(errors, fit.standard_errors, rtol=1e-6)
+    np.testing.assert_allclose(
+        other.fixed_effects * units / of_outcome, fit.fixed_effects, rtol=1e-6
+    )
+    assert other.tau == pytest.approx(fit.tau * of_outcome, rel=1e-6)
+    assert other.sigma == pytest.approx(fit.sigma * of_outcome, rel=1e-6)
 
 
 def test_lists_will_do():
@@ -585,6 +685,32 @@ def test_a_small_rest_within_hospitals_keeps_its_digits():
     np.testing.assert_allclose(fit.standard_errors, errors, rtol=1e-10)
 
 
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("apart", [9e5, 1e7, 1e9, 1e11])
+def test_hospitals_may_be_as_far_apart_as_the_outcome_has_digits(apart, reml):
+    rng = np.random.default_rng(1)
+    group = np.repeat(np.arange(6), 5)
+    x = np.column_stack([np.ones(30), rng.normal(3, 1, 30)])
+    y = 3 + 2 * x[:, 1] + rng.normal(size=30) + apart * rng.normal(size=6)[group]
+    fit = profile_reml(y, x, group, reml=reml)
+    ratio = (fit.tau / fit.sigma) ** 2
+    _, errors, sigma, _ = in_fractions(y, x, group, ratio, reml)
+    # One in 10^16 of an outcome is rounding; of its standard deviation within hospitals it is
+    # as much more as hospitals are further apart.
+    assert fit.sigma == pytest.approx(sigma, rel=1e-15 * apart + 1e-10)
+    np.testing.assert_allclose(fit.standard_errors, errors, rtol=1e-15 * apart + 1e-9)
+    assert distance_from_the_top(y, x, group, fit) < 1e-6 + 1e-14 * apart
+
+
+@pytest.mark.parametrize("shift", [0, 1e6, 1e11])
+@pytest.mark.parametrize("with_slope", [False, True])
+def test_what_rounding_leaves_within_hospitals_is_not_fitted(with_slope, shift):
+    y, x, group, predictor = hospitals(3, [5, 6, 4, 7])
+    y = shift + np.array([0.3, 2.1, -1.7, 0.9])[group]
+    with pytest.raises(ValueError, match=r"Outcome 0 of y (does not vary|hardly varies)"):
+        profile_reml(y, x, group, slope=predictor if with_slope else None)
+
+
 @pytest.mark.parametrize("spread", [1e-3, 1e-6])
 @pytest.mark.parametrize(
     ("sizes", "reml"), [([9, 11], True), ([3, 6, 2, 4, 5], True), ([3, 6, 2, 4, 5], False)]
@@ -641,6 +767,38 @@ BAD_INPUT = {
         lambda a: a | {"groups": [np.nan, *"abcabcabcabcabcabcabcab"]},
         r"'groups' misses 1 label\(s\).*remove",
     ),
+    "a giant's unit of the outcome": (
+        lambda a: a | {"y": np.column_stack([a["y"], a["y"] * 1e70])},
+        "Column 1 of y reaches .*e\\+7[12].*another unit",
+    ),
+    "a dwarf's unit of the outcome": (
+        lambda a: a | {"y": a["y"] * 1e-165},
+        "Column 0 of y reaches only .*e-16.*another unit",
+    ),
+    "a giant's unit of a predictor": (
+        lambda a: a | {"X": pd.DataFrame(a["X"] * [1, 1e160], columns=["one", "x"])},
+        "Column 'x' of X reaches .*e\\+160.*another unit",
+    ),
+    "a dwarf's unit of a predictor": (
+        lambda a: a | {"X": a["X"] * [1, 1e-320]},
+        "Column 1 of X reaches only .*e-320.*another unit",
+    ),
+    "a giant's unit of the slope": (
+        lambda a: a | {"slope": a["X"][:, 1] * 1e160},
+        "Column 0 of slope reaches .*another unit",
+    ),
+    "masked labels": (
+        lambda a: a | {"groups": np.ma.masked_equal(a["groups"], 2)},
+        r"'groups' misses 6 label\(s\).*remove",
+    ),
+    "masked words for labels": (
+        lambda a: a | {"groups": np.ma.array(list("abcdefgh") * 3, mask=np.arange(24) < 3)},
+        r"'groups' misses 3 label\(s\).*remove",
+    ),
+    "masked slope": (
+        lambda a: a | {"slope": np.ma.masked_less(np.arange(24), 3)},
+        "Column 0 of slope holds 3 value.*fill them in",
+    ),
     "dates": (
         lambda a: a | {"y": pd.date_range("2026-01-01", periods=24)},
         "y does not hold numbers; convert",
@@ -654,6 +812,27 @@ BAD_INPUT = {
         lambda a: a | {"groups": a["groups"][:, None]},
         r"groups has shape \(24, 1\)",
     ),
+    "numbers in words": (
+        lambda a: a | {"y": pd.Series([str(value) for value in a["y"]])},
+        "y does not hold numbers; convert",
+    ),
+    "a predictor in words": (
+        lambda a: a | {"X": pd.DataFrame({"one": 1.0, "sex": ["1", "2"] * 12})},
+        "X does not hold numbers; convert",
+    ),
+    "masked words": (
+        lambda a: a | {"y": np.ma.array(["1"] * 24, mask=np.arange(24) < 1)},
+        "y does not hold numbers; convert",
+    ),
+    "masked complex numbers": (
+        lambda a: a | {"y": np.ma.array(a["y"] + 1j)},
+        "y does not hold numbers; convert",
+    ),
+    "an endless number": (
+        lambda a: a | {"y": [10**400, *range(23)]},
+        "y does not hold numbers; convert",
+    ),
+    "no outcome": (lambda a: a | {"y": None}, r"y has shape \(\) and X \(24, 2\)"),
     "words": (lambda a: a | {"y": ["good"] * 24}, "y does not hold numbers; convert"),
     "rows of y": (lambda a: a | {"y": a["y"][:-1]}, r"y has shape \(23,\) and X \(24, 2\)"),
     "rows of groups": (lambda a: a | {"groups": [1, 2]}, r"groups has shape \(2,\)"),
@@ -691,7 +870,7 @@ BAD_INPUT = {
     ),
     "lines fit exactly": (
         lambda a: a | {"y": a["groups"] * a["X"][:, 1], "slope": a["X"][:, 1]},
-        "Outcome 0 of y does not vary within.*leave the slope out",
+        "Outcome 0 of y hardly varies around the lines.*leave the slope out",
     ),
     "one hospital": (
         lambda a: a | {"groups": np.zeros(24)},
@@ -700,7 +879,14 @@ BAD_INPUT = {
     "one patient a hospital": (lambda a: a | {"groups": np.arange(24)}, "one observation in each"),
     "dummies": (
         lambda a: a | {"X": np.column_stack([a["X"], np.eye(4)[a["groups"], 1:]])},
-        r"X has 4 predictor\(s\) that describe hospitals.*only 4 means.*use fewer",
+        r"X has 4 column\(s\) that describe hospitals \(an intercept is one\).*only 4 means of "
+        "hospitals.*use fewer",
+    ),
+    "dummies beside a slope": (
+        lambda a: (
+            a | {"X": np.column_stack([a["X"], np.eye(4)[a["groups"], 1:]]), "slope": a["X"][:, 1]}
+        ),
+        "X has 4 column.* only 4 means of hospitals",
     ),
     "constant slope": (lambda a: a | {"slope": np.full(24, 3.0)}, "slope is constant"),
     "slope of hospitals": (
