@@ -131,6 +131,8 @@ def write_downloads(app, error):
             ) from key
         download = Path(app.outdir, "_sources", docname)
         jupytext.write(notebook, f"{download}.md", fmt="md:myst")
+        # The notebook stands alone: Jupyter would look for its other half, and open neither.
+        del notebook.metadata["jupytext"]
         try:
             in_plain_markdown(notebook, docname, book, Path(app.env.doc2path(docname)).parent)
         except (KeyError, ValueError) as error:
