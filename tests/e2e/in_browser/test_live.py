@@ -168,6 +168,17 @@ def test_restart_ends_a_loop_that_never_ends(first):
     expect(cell.locator("table")).to_be_visible(timeout=MINUTE)
 
 
+def test_after_python_has_crashed_the_cells_above_run_again(first):
+    cell = first.cell(TABLE)
+    first.write(cell, "import js\njs.eval('setTimeout(() => { throw Error(1) })')")
+    first.run_all()
+    expect(first.status).to_contain_text("Restart starts Python again.", timeout=MINUTE)
+    assert {cell["state"] for cell in first.read()} == {""}
+    cell.get_by_role("button", name="Reset").click()
+    cell.get_by_role("button", name="Run cell 2").click()
+    expect(cell.locator("table")).to_be_visible(timeout=MINUTE)
+
+
 def test_cancel_keeps_the_cells_that_wait_from_running(first):
     cell = first.cell(TABLE)
     first.write(cell, "import time\ntime.sleep(2)")
