@@ -20,8 +20,8 @@ async function keep(request, response) {
 async function fetched(request) {
   const response = await fetch(request);
   // JupyterLite asks for the same wheels without their hashes: to keep them once is enough
-  const isWheel = request.url.startsWith(`${SCOPE}live/pyodide/`);
-  if (response.status === 200 && !hasHash(request) && !(isWheel && (await stored(request))))
+  const old = await stored(request);
+  if (response.status === 200 && !hasHash(request) && !(old && hasHash(old)))
     keep(request, response.clone()).catch(() => {}); // a full disk only means no page without a network
   return response;
 }
