@@ -296,13 +296,14 @@ def test_a_notebook_has_the_caption_below_the_cell_that_draws_the_figure():
 def test_a_drawing_travels_in_the_notebook(tmp_path):
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures/f.svg").write_text("<svg>\u2212</svg>", encoding="utf8")
-    myst = "```{figure} ../figures/f.svg\n:name: fig-forest\n:alt: Trees.\n\nA wood.\n```"
+    myst = '```{figure} ../figures/f.svg\n:name: fig-forest\n:alt: "Two" trees.\n\nA wood.\n```'
     notebook = student(nbformat.v4.new_markdown_cell(myst), nbformat.v4.new_code_cell("1"))
     (tmp_path / "content").mkdir()
     in_plain_markdown(notebook, "content/01-three-hospitals", BOOK, tmp_path / "content")
     image, caption = notebook.cells[0].source.split("\n\n")
-    assert image.startswith("![Trees.](data:image/svg+xml;base64,") and image.endswith(")")
-    assert b64decode(image[:-1].split(",")[1]).decode("utf8") == "<svg>\u2212</svg>"
+    start, end = '<img alt="&quot;Two&quot; trees." src="data:image/svg+xml;base64,', '">'
+    assert image.startswith(start) and image.endswith(end)
+    assert b64decode(image[len(start) : -len(end)]).decode("utf8") == "<svg>\u2212</svg>"
     assert caption == "*Fig. 2.3.* A wood."
 
 

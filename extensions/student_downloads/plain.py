@@ -3,6 +3,7 @@
 import re
 from base64 import b64encode
 from dataclasses import dataclass, field
+from html import escape
 from posixpath import dirname, join, normpath
 
 from nbformat.v4 import new_markdown_cell
@@ -11,7 +12,7 @@ OPENS = re.compile(r"^(:{3,}|`{3,})\{([\w-]+)\}[ ]*(.*)$")
 OPTION = re.compile(r"^:([\w-]+):[ ]*(.*)$", re.MULTILINE)
 CODE = re.compile(r"^(`{3,})[^`{]*$")
 TARGET = re.compile(r"^\([\w-]+\)=$")
-DRAWING = re.compile(r"(!\[[^\]]*\])\(([^)]+\.svg)\)")
+DRAWING = re.compile(r"!\[([^\]]*)\]\(([^)]+\.svg)\)")
 ROLE = re.compile(r"\{([\w:-]+)\}`([^`<]+?)(?:\s*<([^>]+)>)?`")
 
 # What a directive begins with: its title, and for a figure the alternative text.
@@ -132,11 +133,14 @@ def in_plain_markdown(notebook, page, book, folder):
 
 
 def with_drawings(markdown, folder):
-    """Put drawings into the text itself; JupyterLab shows no SVG among a cell's attachments."""
+    """Put drawings into the text itself; JupyterLab shows no SVG among a cell's attachments.
+
+    As HTML: Markdown in VS Code takes no address of this kind.
+    """
 
     def inside(drawing):
         data = b64encode((folder / drawing[2]).read_bytes()).decode()
-        return f"{drawing[1]}(data:image/svg+xml;base64,{data})"
+        return f'<img alt="{escape(drawing[1])}" src="data:image/svg+xml;base64,{data}">'
 
     return DRAWING.sub(inside, markdown)
 
