@@ -293,6 +293,13 @@ def test_a_notebook_has_the_caption_below_the_cell_that_draws_the_figure():
     assert [cell["id"] for cell in notebook.cells] == [f"cell-00{n}" for n in range(5)]
 
 
+def test_a_caption_of_a_figure_without_a_name_is_refused():
+    figure = {"caption": "Forty trees."}
+    notebook = student(nbformat.v4.new_code_cell("x", metadata={"mystnb": {"figure": figure}}))
+    with pytest.raises(ValueError, match="needs a name: Forty trees"):
+        in_plain_markdown(notebook, "content/01-three-hospitals", BOOK, Path())
+
+
 def test_a_drawing_travels_in_the_notebook(tmp_path):
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures/f.svg").write_text("<svg>\u2212</svg>", encoding="utf8")

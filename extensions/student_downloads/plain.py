@@ -114,6 +114,11 @@ def in_plain_markdown(notebook, page, book, folder):
 
     An explorable's caption stands there already. Before the first code stands what it needs.
     Drawings, which are found from the page's folder, travel in the notebook.
+
+    Raises
+    ------
+    KeyError, ValueError
+        As `plain` does, and for a caption of a figure that has no name.
     """
     cells, number = [], ""
     for cell in notebook.cells:
@@ -121,9 +126,11 @@ def in_plain_markdown(notebook, page, book, folder):
         if cell.cell_type == "markdown":
             text = with_drawings(plain(cell.source, page, book), folder)
             cell.source, number = number + text, ""
-        elif name := cell.metadata.get("mystnb", {}).get("figure", {}).get("name"):
-            number = f"*{book.figures[name]}.* "
-            if caption := cell.metadata["mystnb"]["figure"].get("caption"):
+        elif figure := cell.metadata.get("mystnb", {}).get("figure"):
+            if "name" not in figure:
+                raise ValueError(f"The figure with this caption needs a name: {figure['caption']}")
+            number = f"*{book.figures[figure['name']]}.* "
+            if caption := figure.get("caption"):
                 cells.append(new_markdown_cell(number + said(caption, page, book)))
                 number = ""
     first = next(place for place, cell in enumerate(cells) if cell.cell_type == "code")
