@@ -253,6 +253,7 @@ SAID = {
         "![Trees.](../f.svg)\n\n*Fig. 2.3.* A wood.\nOf trees.",
     ),
     "place": ("(here)=\nText.", "Text."),
+    "comment": ("% Written by `make`.\n\nText.\n\n```\n% code\n```", "Text.\n\n```\n% code\n```"),
     "mathematics and code": ("$\\{a\\}$, `{b}`", "$\\{a\\}$, `{b}`"),
 }
 
@@ -268,6 +269,9 @@ def test_a_notebook_says_in_plain_markdown_what_myst_says(name):
     [
         ("```{video} a.mp4\n```", ValueError, "directive 'video'"),
         ("{kbd}`Ctrl`", ValueError, "role 'kbd'"),
+        ("a {term}`singular\nfit`", ValueError, "line 'a {term}`singular'"),
+        ("One.\n:::", ValueError, "line ':::'"),
+        ("- One:\n\n  ```{note}\n  Two.\n  ```", ValueError, "line '  ```{note}'"),
         ("{ref}`there`", KeyError, "there"),
         ("{doc}`03-icc`", KeyError, "content/03-icc"),
         ("{cite:t}`nobody`", KeyError, "nobody"),

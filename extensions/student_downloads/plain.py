@@ -11,8 +11,9 @@ from nbformat.v4 import new_markdown_cell
 OPENS = re.compile(r"^(:{3,}|`{3,})\{([\w-]+)\}[ ]*(.*)$")
 OPTION = re.compile(r"^:([\w-]+):[ ]*(.*)$", re.MULTILINE)
 CODE = re.compile(r"^(`{3,})[^`{]*$")
-TARGET = re.compile(r"^\([\w-]+\)=$")
+UNSEEN = re.compile(r"^(\([\w-]+\)=$|%)")  # places, and comments
 DRAWING = re.compile(r"!\[([^\]]*)\]\(([^)]+\.svg)\)")
+LEFT = re.compile(r"(?<!`)\{[\w:-]+\}`|:::|`{3,}.*\{")  # no other line has words for these
 ROLE = re.compile(r"\{([\w:-]+)\}`([^`<]+?)(?:\s*<([^>]+)>)?`")
 
 # What a directive begins with: its title, and for a figure the alternative text.
@@ -43,7 +44,7 @@ def plain(markdown, page, book):
     KeyError
         For what a role refers to and the book does not have.
     ValueError
-        For a directive or a role of another kind.
+        For a directive or a role of another kind, or one that is not written as those are.
     """
     written, opened, code, caption = [], [], "", ""
 
@@ -73,9 +74,12 @@ def plain(markdown, page, book):
             write(BEGINS[kind].format(said(title, page, book), options.get("alt")))
             write("")
             caption = f"*{book.figures[options['name']]}.* " if kind == "figure" else ""
-        elif not TARGET.match(line):
+        elif not UNSEEN.match(line):
             code = fence[1] if (fence := CODE.match(line)) else ""
-            write(line if code else caption + said(line, page, book) if line else "")
+            words = said(line, page, book)
+            if not code and LEFT.search(words):
+                raise ValueError(f"A notebook would show MyST in the line {line!r}.")
+            write(line if code else caption + words if line else "")
             caption = "" if line else caption
     return "\n".join(written).strip()
 
