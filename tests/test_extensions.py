@@ -292,9 +292,16 @@ def test_a_notebook_has_the_caption_below_the_cell_that_draws_the_figure():
     )
     in_plain_markdown(notebook, "content/01-three-hospitals", BOOK, Path())
     needs, *captions = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    assert "needs the package `multilevel`" in needs
+    assert "the package `multilevel`" in needs
     assert captions == ["*Fig. 2.3.* Forty BLUPs.", "*Fig. 2.3.* See.\n\nAfter."]
     assert [cell["id"] for cell in notebook.cells] == [f"cell-00{n}" for n in range(5)]
+
+
+@pytest.mark.parametrize(("code", "said"), [("read('../data/a.csv')", True), ("data", False)])
+def test_a_notebook_speaks_of_data_files_only_if_it_reads_some(code, said):
+    notebook = student(nbformat.v4.new_code_cell(code))
+    in_plain_markdown(notebook, "content/01-three-hospitals", BOOK, Path())
+    assert ("folder `data`" in notebook.cells[0].source) == said
 
 
 def test_a_caption_of_a_figure_without_a_name_is_refused():

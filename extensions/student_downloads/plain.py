@@ -21,8 +21,13 @@ BEGINS = dict.fromkeys(["admonition", "tab-item"], "**{}**")
 BEGINS |= {"exercise": "#### Exercise: {}", "figure": "![{1}]({0})"}
 BEGINS |= {"solution-start": "**Solution**", "solution-end": "", "tab-set": ""}
 NEEDS = (
-    "*On your own computer this notebook needs the package `multilevel` and the data files that "
-    "it reads; the first page of the book says where to get them. In the browser both are there.*"
+    "*Opened from its page in the book (“Open as a notebook”), this notebook finds all that it "
+    "needs. Anywhere else, Colab included, install the package `multilevel`: your instructor has "
+    "it, or run `pip install .` in a copy of the book's repository.{}*"
+)
+DATA = (
+    " It also reads data: put the files that are linked at its end into a folder `data` that lies "
+    "beside this notebook's folder."
 )
 
 
@@ -137,8 +142,9 @@ def in_plain_markdown(notebook, page, book, folder):
             if caption := figure.get("caption"):
                 cells.append(new_markdown_cell(number + said(caption, page, book)))
                 number = ""
-    first = next(place for place, cell in enumerate(cells) if cell.cell_type == "code")
-    cells.insert(first, new_markdown_cell(NEEDS))
+    code = [place for place, cell in enumerate(cells) if cell.cell_type == "code"]
+    data = DATA if any("../data" in cells[place].source for place in code) else ""
+    cells.insert(code[0], new_markdown_cell(NEEDS.format(data)))
     notebook.cells = cells
     number_cells(notebook)
 
