@@ -110,6 +110,21 @@ def test_a_figure_of_changed_code_says_so_in_its_description(first):
     cell.get_by_role("button", name="Reset").click()
 
 
+def test_a_figure_that_is_replaced_is_freed(first):
+    cell = first.cell(TABLE)
+    image = cell.locator("img")
+    sources = []
+    for title in ("one", "two"):
+        first.write(cell, f"import matplotlib.pyplot as plt\nplt.figure().suptitle('{title}');")
+        first.page.keyboard.press("Shift+Enter")
+        expect(first.status).to_contain_text("Running", timeout=MINUTE)
+        first.wait()
+        sources.append(image.get_attribute("src"))
+    is_there = "url => fetch(url).then(() => true, () => false)"
+    assert [first.page.evaluate(is_there, source) for source in sources] == [False, True]
+    cell.get_by_role("button", name="Reset").click()
+
+
 def test_the_keyboard_alone_edits_runs_and_leaves_a_cell(first):
     cell = first.cell(TABLE)
     first.write(cell, "if True:\n")
