@@ -102,6 +102,14 @@ def test_an_icon_button_is_called_after_its_title():
     assert page.button["aria-label"] == "Fullscreen mode"
 
 
+@pytest.mark.parametrize(
+    ("folder", "name"), [("content", "03-icc.ipynb"), ("assignments", "assignment-03-icc.ipynb")]
+)
+def test_an_assignment_is_downloaded_under_another_name_than_its_chapter(folder, name):
+    link = f'<a class="btn-download-notebook-button" href="../_sources/{folder}/03-icc.ipynb">'
+    assert repaired(f"{link}.ipynb</a>").a["download"] == name
+
+
 def test_a_folded_cell_has_a_summary_of_plain_text():
     page = repaired('<summary aria-label="Toggle hidden content"><p>Show</p></summary>')
     assert str(page) == "<summary><span>Show</span></summary>"
@@ -215,13 +223,17 @@ BOOK = Book(
     titles={"content/02-pooling": "Pool, split?", "content/toolbox/data": "Data"},
     places={"here": "Small hospitals"},
     figures={"fig-forest": "Fig. 2.3"},
+    exercises={"ex": "Exercise 1.2"},
     works={
         "self1987": ("Self and Liang", "1987", "https://doi.org/10.1"),
         "box": ("Box", "1979", ""),
     },
 )
 SAID = {
-    "role with words": ("the {doc}`data <toolbox/data>`, {ref}`below <x>`", "the data, below"),
+    "role with words": (
+        "the {doc}`data <toolbox/data>`, {ref}`below <x>`",
+        "the data (*Data*), below",
+    ),
     "page by its title": ("See {doc}`02-pooling`.", "See *Pool, split?*."),
     "section by its title": ("See {ref}`here`.", "See *Small hospitals*."),
     "term": ("a {term}`singular fit` and {term}`BLUP`s", "a singular fit and BLUPs"),
@@ -238,7 +250,7 @@ SAID = {
     ),
     "exercise": (
         ":::{exercise} Find it\n:label: ex\n*Easy.*\n```python\n:::{x}\n\n\n{term}`a`\n```\n:::",
-        "#### Exercise: Find it\n\n*Easy.*\n```python\n:::{x}\n\n\n{term}`a`\n```",
+        "#### Exercise 1.2: Find it\n\n*Easy.*\n```python\n:::{x}\n\n\n{term}`a`\n```",
     ),
     "solution": (
         ":::{solution-start} ex\n:class: dropdown\n:::\nIt is.\n:::{solution-end}\n:::",
@@ -274,6 +286,7 @@ def test_a_notebook_says_in_plain_markdown_what_myst_says(name):
         ("- One:\n\n  ```{note}\n  Two.\n  ```", ValueError, "line '  ```{note}'"),
         ("{ref}`there`", KeyError, "there"),
         ("{doc}`03-icc`", KeyError, "content/03-icc"),
+        ("{doc}`later <03-icc>`", KeyError, "content/03-icc"),
         ("{cite:t}`nobody`", KeyError, "nobody"),
     ],
 )

@@ -95,7 +95,9 @@ def add_bar(app, pagename, templatename, context, doctree):
         page = app.env.doc2path(pagename, base=False)
         binder = BINDER.format(repository=app.config.repository, page=page)
     app.add_css_file("live.css")
-    context["body"] = context["body"].replace("</h1>", f"</h1>\n{bar(start, app.config.live_edition, binder)}", 1)
+    context["body"] = context["body"].replace(
+        "</h1>", f"</h1>\n{bar(start, app.config.live_edition, binder)}", 1
+    )
 
 
 def copy_live(app, error):

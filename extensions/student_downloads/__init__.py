@@ -91,11 +91,14 @@ def student_notebook(notebook, values):
 def book_of(env):
     """Return what the roles of pages refer to."""
     titles = {name: title.astext() for name, title in env.titles.items()}
-    figures = {
-        name: f"Fig. {'.'.join(map(str, number))}"
-        for numbers in env.toc_fignumbers.values()
-        for name, number in numbers.get("figure", {}).items()
-    }
+    figures, exercises = (
+        {
+            name: f"{word} {'.'.join(map(str, number))}"
+            for numbers in env.toc_fignumbers.values()
+            for name, number in numbers.get(kind, {}).items()
+        }
+        for kind, word in (("figure", "Fig."), ("exercise", "Exercise"))
+    )
     labels = env.get_domain("std").labels.items()
     places = {label: title for label, (_, _, title) in labels}
     works = {}
@@ -107,7 +110,7 @@ def book_of(env):
         who = " and ".join(names) if len(names) < 3 else f"{names[0]} et al."
         address = f"https://doi.org/{work.fields['doi']}" if "doi" in work.fields else ""
         works[key] = who, work.fields["year"], address or work.fields.get("url", "")
-    return Book(titles, places, figures, works)
+    return Book(titles, places, figures, exercises, works)
 
 
 def offer_notebook(app, pagename, templatename, context, doctree):

@@ -16,9 +16,9 @@ DRAWING = re.compile(r"!\[([^\]]*)\]\(([^)]+\.svg)\)")
 LEFT = re.compile(r"(?<!`)\{[\w:-]+\}`|:::|`{3,}.*\{")  # no other line has words for these
 ROLE = re.compile(r"\{([\w:-]+)\}`([^`<]+?)(?:\s*<([^>]+)>)?`")
 
-# What a directive begins with: its title, and for a figure the alternative text.
+# What a directive begins with: its title, for a figure the alternative text, an exercise's number.
 BEGINS = dict.fromkeys(["admonition", "tab-item"], "**{}**")
-BEGINS |= {"exercise": "#### Exercise: {}", "figure": "![{1}]({0})"}
+BEGINS |= {"exercise": "#### {2}: {0}", "figure": "![{1}]({0})"}
 BEGINS |= {"solution-start": "**Solution**", "solution-end": "", "tab-set": ""}
 NEEDS = (
     "*Opened from its page in the book (“Open as a notebook”), this notebook finds all that it "
@@ -38,6 +38,7 @@ class Book:
     titles: dict[str, str] = field(default_factory=dict)  # of pages
     places: dict[str, str] = field(default_factory=dict)  # titles of sections, by label
     figures: dict[str, str] = field(default_factory=dict)  # "Fig. 1.2", by name
+    exercises: dict[str, str] = field(default_factory=dict)  # "Exercise 1.2", by label
     works: dict[str, tuple[str, str, str]] = field(default_factory=dict)  # who, when, where
 
 
@@ -76,7 +77,8 @@ def plain(markdown, page, book):
             opened.append((fence, kind))
             if kind not in BEGINS:
                 raise ValueError(f"Nobody has said what the directive {kind!r} is in a notebook.")
-            write(BEGINS[kind].format(said(title, page, book), options.get("alt")))
+            number = book.exercises[options["label"]] if kind == "exercise" else ""
+            write(BEGINS[kind].format(said(title, page, book), options.get("alt"), number))
             write("")
             caption = f"*{book.figures[options['name']]}.* " if kind == "figure" else ""
         elif not UNSEEN.match(line):
@@ -98,7 +100,8 @@ def _in_words(role, text, target, page, book):
     if role == "download":
         return f"[{text}]({target})"
     if role == "doc":
-        return text if target else f"*{book.titles[normpath(join(dirname(page), text))]}*"
+        title = f"*{book.titles[normpath(join(dirname(page), target or text))]}*"
+        return f"{text} ({title})" if target else title
     if role == "numref":
         return book.figures[text]
     if role == "ref":

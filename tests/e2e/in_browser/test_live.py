@@ -376,7 +376,11 @@ def with_nothing(route, _):
 @pytest.mark.parametrize(
     ("files", "answer", "sentence"),
     [
-        ("**/live/worker.js*", without_memory, "This device has too little free memory for Python."),
+        (
+            "**/live/worker.js*",
+            without_memory,
+            "This device has too little free memory for Python.",
+        ),
         ("**/pandas-*", with_404, "A file that Python needs is missing"),
         ("**/pandas-*", with_nothing, NOT_FETCHED),
         ("**/pandas-*", with_damage, "A file arrived damaged."),
@@ -384,7 +388,15 @@ def with_nothing(route, _):
         ("**/live/worker.js*", with_nothing, NOT_FETCHED),
         ("**/live/worker.js*", with_a_break, NOT_FETCHED),
     ],
-    ids="no memory,a missing file,no network,a damaged file,no editors,no worker,a break".split(","),
+    ids=[
+        "no memory",
+        "a missing file",
+        "no network",
+        "a damaged file",
+        "no editors",
+        "no worker",
+        "a break",
+    ],
 )
 def test_what_keeps_python_from_starting_is_said_and_the_page_stays(
     browser, live_site, site_url, files, answer, sentence

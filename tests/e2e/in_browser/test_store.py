@@ -95,7 +95,9 @@ def test_what_another_book_of_the_same_server_has_kept_stays(browser, book):
         for folder in ("other", "live"):
             page.evaluate(PUT, [f"{folder}/older.whl?sha256=0", "kept"])
         page.evaluate(DOWNLOAD)
-        assert page.evaluate(KEPT, "/other/older.whl") and not page.evaluate(KEPT, "/live/older.whl")
+        assert page.evaluate(KEPT, "/other/older.whl") and not page.evaluate(
+            KEPT, "/live/older.whl"
+        )
 
 
 def test_a_bad_copy_is_replaced_in_the_store_and_counted_once(browser, book):
