@@ -16,7 +16,8 @@ import readable_pages
 import student_downloads
 import whole_streams
 from bs4 import BeautifulSoup
-from student_downloads.plain import Book, in_plain_markdown, plain
+from student_downloads.plain import in_plain_markdown, plain
+from student_downloads.roles import Book
 
 
 def repaired(body):

@@ -17,10 +17,10 @@ import self_checks
 from explorable import as_code
 from live_cells.hidden import needed
 from nbformat.v4 import new_code_cell, new_markdown_cell
-from pybtex.richtext import Text
 from sphinx.errors import ExtensionError
 
-from student_downloads.plain import OPTION, Book, in_plain_markdown, number_cells
+from student_downloads.plain import OPTION, in_plain_markdown, number_cells
+from student_downloads.roles import book_of
 
 CUT = "remove-cell"
 EXPLORABLE = re.compile(
@@ -86,31 +86,6 @@ def student_notebook(notebook, values):
     notebook.cells = cells
     number_cells(notebook)
     return notebook
-
-
-def book_of(env):
-    """Return what the roles of pages refer to."""
-    titles = {name: title.astext() for name, title in env.titles.items()}
-    figures, exercises = (
-        {
-            name: f"{word} {'.'.join(map(str, number))}"
-            for numbers in env.toc_fignumbers.values()
-            for name, number in numbers.get(kind, {}).items()
-        }
-        for kind, word in (("figure", "Fig."), ("exercise", "Exercise"))
-    )
-    labels = env.get_domain("std").labels.items()
-    places = {label: title for label, (_, _, title) in labels}
-    works = {}
-    for key, work in env.get_domain("cite").bibdata.data.entries.items():
-        names = [
-            " ".join(person.prelast_names + person.last_names) for person in work.persons["author"]
-        ]
-        names = [str(Text.from_latex(name)) for name in names]
-        who = " and ".join(names) if len(names) < 3 else f"{names[0]} et al."
-        address = f"https://doi.org/{work.fields['doi']}" if "doi" in work.fields else ""
-        works[key] = who, work.fields["year"], address or work.fields.get("url", "")
-    return Book(titles, places, figures, exercises, works)
 
 
 def offer_notebook(app, pagename, templatename, context, doctree):

@@ -2,11 +2,11 @@
 
 import re
 from base64 import b64encode
-from dataclasses import dataclass, field
 from html import escape
-from posixpath import dirname, join, normpath
 
 from nbformat.v4 import new_markdown_cell
+
+from student_downloads.roles import said
 
 OPENS = re.compile(r"^(:{3,}|`{3,})\{([\w-]+)\}[ ]*(.*)$")
 OPTION = re.compile(r"^:([\w-]+):[ ]*(.*)$", re.MULTILINE)
@@ -14,7 +14,6 @@ CODE = re.compile(r"^(`{3,})[^`{]*$")
 UNSEEN = re.compile(r"^(\([\w-]+\)=$|%)")  # places, and comments
 DRAWING = re.compile(r"!\[([^\]]*)\]\(([^)]+\.svg)\)")
 LEFT = re.compile(r"(?<!`)\{[\w:-]+\}`|:::|`{3,}.*\{")  # no other line has words for these
-ROLE = re.compile(r"\{([\w:-]+)\}`([^`<]+?)(?:\s*<([^>]+)>)?`")
 
 # What a directive begins with: its title, for a figure the alternative text, an exercise's number.
 BEGINS = dict.fromkeys(["admonition", "tab-item"], "**{}**")
@@ -29,17 +28,6 @@ DATA = (
     " It also reads data: put the files that are linked at its end into a folder `data` that lies "
     "beside this notebook's folder."
 )
-
-
-@dataclass
-class Book:
-    """What roles refer to, in words."""
-
-    titles: dict[str, str] = field(default_factory=dict)  # of pages
-    places: dict[str, str] = field(default_factory=dict)  # titles of sections, by label
-    figures: dict[str, str] = field(default_factory=dict)  # "Fig. 1.2", by name
-    exercises: dict[str, str] = field(default_factory=dict)  # "Exercise 1.2", by label
-    works: dict[str, tuple[str, str, str]] = field(default_factory=dict)  # who, when, where
 
 
 def plain(markdown, page, book):
@@ -89,36 +77,6 @@ def plain(markdown, page, book):
             write(line if code else caption + words if line else "")
             caption = "" if line else caption
     return "\n".join(written).strip()
-
-
-def said(text, page, book):
-    """Return the text with every role in words."""
-    return ROLE.sub(lambda role: _in_words(*role.groups(), page, book), text)
-
-
-def _in_words(role, text, target, page, book):
-    if role == "download":
-        return f"[{text}]({target})"
-    if role == "doc":
-        title = f"*{book.titles[normpath(join(dirname(page), target or text))]}*"
-        return f"{text} ({title})" if target else title
-    if role == "numref":
-        return book.figures[text]
-    if role == "ref":
-        return text if target else f"*{book.places[text]}*"
-    if role == "term":
-        return text
-    if role == "cite:t":
-        return " and ".join(_cited(key, "{} ({})", book) for key in text.split(","))
-    if role == "cite:p":
-        return f"({'; '.join(_cited(key, '{}, {}', book) for key in text.split(','))})"
-    raise ValueError(f"Nobody has said what the role {role!r} is in a notebook.")
-
-
-def _cited(key, form, book):
-    who, when, where = book.works[key.strip()]
-    text = form.format(who, when)
-    return f"[{text}]({where})" if where else text
 
 
 def in_plain_markdown(notebook, page, book, folder):
