@@ -1,4 +1,4 @@
-# site · test · lint · live · serve · reference · bench · lock · sphinx-9 · clean · mutation · assignments · grade · answers · exam: each one line of thought.
+# site · test · lint · live · serve · reference · bench · lock · sphinx-9 · clean · mutation · assignment-pages · assignments · grade · answers · exam: each one line of thought.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -15,7 +15,7 @@ export SM_FORMULA_ENGINE := patsy
 site: .venv/installed  ## execute and build the whole book
 	$(BIN)/jupyter-book build . -W -n --keep-going
 	$(BIN)/sphinx-build -b revealjs -W -n -E -q -d _build/.slides slides _build/html/slides
-	@echo "The book is in _build/html/index.html: open it in a browser, or run 'make serve'."
+	@echo "The book is in _build/html/index.html: open it in a browser; to run pages: make serve."
 
 test: site  ## every test, the pages' own included, and the live pages' if 'make live' has made them
 	$(BIN)/pytest

@@ -16,7 +16,8 @@ import readable_pages
 import student_downloads
 import whole_streams
 from bs4 import BeautifulSoup
-from student_downloads.plain import Book, in_plain_markdown, plain
+from student_downloads.plain import in_plain_markdown, plain
+from student_downloads.roles import Book
 
 
 def repaired(body):
@@ -100,6 +101,14 @@ def test_a_search_field_is_called_what_it_shows():
 def test_an_icon_button_is_called_after_its_title():
     page = repaired('<button title="Fullscreen mode"><i class="fas fa-expand"></i></button>')
     assert page.button["aria-label"] == "Fullscreen mode"
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"), [("content", "03-icc.ipynb"), ("assignments", "assignment-03-icc.ipynb")]
+)
+def test_an_assignment_is_downloaded_under_another_name_than_its_chapter(folder, name):
+    link = f'<a class="btn-download-notebook-button" href="../_sources/{folder}/03-icc.ipynb">'
+    assert repaired(f"{link}.ipynb</a>").a["download"] == name
 
 
 def test_a_folded_cell_has_a_summary_of_plain_text():
@@ -215,13 +224,17 @@ BOOK = Book(
     titles={"content/02-pooling": "Pool, split?", "content/toolbox/data": "Data"},
     places={"here": "Small hospitals"},
     figures={"fig-forest": "Fig. 2.3"},
+    exercises={"ex": "Exercise 1.2"},
     works={
         "self1987": ("Self and Liang", "1987", "https://doi.org/10.1"),
         "box": ("Box", "1979", ""),
     },
 )
 SAID = {
-    "role with words": ("the {doc}`data <toolbox/data>`, {ref}`below <x>`", "the data, below"),
+    "role with words": (
+        "the {doc}`data <toolbox/data>`, {ref}`below <x>`",
+        "the data (*Data*), below",
+    ),
     "page by its title": ("See {doc}`02-pooling`.", "See *Pool, split?*."),
     "section by its title": ("See {ref}`here`.", "See *Small hospitals*."),
     "term": ("a {term}`singular fit` and {term}`BLUP`s", "a singular fit and BLUPs"),
@@ -238,7 +251,7 @@ SAID = {
     ),
     "exercise": (
         ":::{exercise} Find it\n:label: ex\n*Easy.*\n```python\n:::{x}\n\n\n{term}`a`\n```\n:::",
-        "#### Exercise: Find it\n\n*Easy.*\n```python\n:::{x}\n\n\n{term}`a`\n```",
+        "#### Exercise 1.2: Find it\n\n*Easy.*\n```python\n:::{x}\n\n\n{term}`a`\n```",
     ),
     "solution": (
         ":::{solution-start} ex\n:class: dropdown\n:::\nIt is.\n:::{solution-end}\n:::",
@@ -253,6 +266,7 @@ SAID = {
         "![Trees.](../f.svg)\n\n*Fig. 2.3.* A wood.\nOf trees.",
     ),
     "place": ("(here)=\nText.", "Text."),
+    "comment": ("% Written by `make`.\n\nText.\n\n```\n% code\n```", "Text.\n\n```\n% code\n```"),
     "mathematics and code": ("$\\{a\\}$, `{b}`", "$\\{a\\}$, `{b}`"),
 }
 
@@ -268,8 +282,12 @@ def test_a_notebook_says_in_plain_markdown_what_myst_says(name):
     [
         ("```{video} a.mp4\n```", ValueError, "directive 'video'"),
         ("{kbd}`Ctrl`", ValueError, "role 'kbd'"),
+        ("a {term}`singular\nfit`", ValueError, "line 'a {term}`singular'"),
+        ("One.\n:::", ValueError, "line ':::'"),
+        ("- One:\n\n  ```{note}\n  Two.\n  ```", ValueError, "line '  ```{note}'"),
         ("{ref}`there`", KeyError, "there"),
         ("{doc}`03-icc`", KeyError, "content/03-icc"),
+        ("{doc}`later <03-icc>`", KeyError, "content/03-icc"),
         ("{cite:t}`nobody`", KeyError, "nobody"),
     ],
 )
@@ -288,21 +306,36 @@ def test_a_notebook_has_the_caption_below_the_cell_that_draws_the_figure():
     )
     in_plain_markdown(notebook, "content/01-three-hospitals", BOOK, Path())
     needs, *captions = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    assert "needs the package `multilevel`" in needs
+    assert "the package `multilevel`" in needs
     assert captions == ["*Fig. 2.3.* Forty BLUPs.", "*Fig. 2.3.* See.\n\nAfter."]
     assert [cell["id"] for cell in notebook.cells] == [f"cell-00{n}" for n in range(5)]
+
+
+@pytest.mark.parametrize(("code", "said"), [("read('../data/a.csv')", True), ("data", False)])
+def test_a_notebook_speaks_of_data_files_only_if_it_reads_some(code, said):
+    notebook = student(nbformat.v4.new_code_cell(code))
+    in_plain_markdown(notebook, "content/01-three-hospitals", BOOK, Path())
+    assert ("folder `data`" in notebook.cells[0].source) == said
+
+
+def test_a_caption_of_a_figure_without_a_name_is_refused():
+    figure = {"caption": "Forty trees."}
+    notebook = student(nbformat.v4.new_code_cell("x", metadata={"mystnb": {"figure": figure}}))
+    with pytest.raises(ValueError, match="needs a name: Forty trees"):
+        in_plain_markdown(notebook, "content/01-three-hospitals", BOOK, Path())
 
 
 def test_a_drawing_travels_in_the_notebook(tmp_path):
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures/f.svg").write_text("<svg>\u2212</svg>", encoding="utf8")
-    myst = "```{figure} ../figures/f.svg\n:name: fig-forest\n:alt: Trees.\n\nA wood.\n```"
+    myst = '```{figure} ../figures/f.svg\n:name: fig-forest\n:alt: "Two" trees.\n\nA wood.\n```'
     notebook = student(nbformat.v4.new_markdown_cell(myst), nbformat.v4.new_code_cell("1"))
     (tmp_path / "content").mkdir()
     in_plain_markdown(notebook, "content/01-three-hospitals", BOOK, tmp_path / "content")
     image, caption = notebook.cells[0].source.split("\n\n")
-    assert image.startswith("![Trees.](data:image/svg+xml;base64,") and image.endswith(")")
-    assert b64decode(image[:-1].split(",")[1]).decode("utf8") == "<svg>\u2212</svg>"
+    start, end = '<img alt="&quot;Two&quot; trees." src="data:image/svg+xml;base64,', '">'
+    assert image.startswith(start) and image.endswith(end)
+    assert b64decode(image[len(start) : -len(end)]).decode("utf8") == "<svg>\u2212</svg>"
     assert caption == "*Fig. 2.3.* A wood."
 
 

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+import time
 from types import SimpleNamespace
 
 import live_cells
@@ -52,6 +53,13 @@ def test_names_last_from_cell_to_cell(run):
 
 def test_what_is_printed_in_pieces_is_one_text(run):
     assert run("print('a', 1)\nprint('b')")[0] == [("stdout", "a 1\nb\n")]
+
+
+def test_the_time_to_print_grows_with_what_is_printed_not_with_its_square(run):
+    begun = time.perf_counter()
+    outputs, _ = run("for line in range(100_000):\n    print('one of many lines', line)")
+    assert len(outputs[0][1].splitlines()) == 100_000
+    assert time.perf_counter() - begun < 5  # it takes a fifth of a second; by copying, minutes
 
 
 def test_warnings_are_shown_apart_from_what_is_printed(run):
@@ -187,7 +195,7 @@ def page_with(live_pages, repository):
     """Return the body of a page with one cell, and the scripts that it loads."""
     scripts = []
     app = SimpleNamespace(
-        config=SimpleNamespace(live_pages=live_pages, repository=repository),
+        config=SimpleNamespace(live_pages=live_pages, live_edition="1a", repository=repository),
         env=SimpleNamespace(
             doc2path=lambda name, base=True: (
                 pages.ROOT / "content/01-three-hospitals.md" if base else f"{name}.md"

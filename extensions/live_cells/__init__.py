@@ -36,6 +36,9 @@ def look_for_live(app, config):
     if manifest.is_file() and (made_live(app) / "live.js").is_file():
         megabytes = json.loads(manifest.read_text(encoding="utf8"))["gzip"] / 1e6
         config.live_pages = f"{megabytes:.0f} MB"
+        # A browser that has kept the scripts of another edition must not take them for these.
+        scripts = [(made_live(app) / name).read_bytes() for name in ("live.js", "worker.js")]
+        config.live_edition = hashlib.sha256(b"".join(scripts)).hexdigest()[:8]
     else:
         logger.info("live_cells: pages are built without 'Edit and run'; 'make live' adds it")
 
@@ -48,11 +51,12 @@ def code_cells(path):
     return [(set(c.metadata.get("tags", [])), c.source) for c in cells if c.cell_type == "code"]
 
 
-def bar(start, binder):
+def bar(start, edition, binder):
     """Return the HTML of the buttons; the script takes `hidden` away."""
     buttons = []
     if start:
-        buttons.append(f'<button type="button" class="live-start" hidden>{start}</button>')
+        given = f'type="button" class="live-start" data-edition="{edition}" hidden'
+        buttons.append(f"<button {given}>{start}</button>")
     if binder:
         buttons.append(f'<a class="live-binder" href="{escape(binder)}">Open on Binder</a>')
     return (
@@ -91,7 +95,9 @@ def add_bar(app, pagename, templatename, context, doctree):
         page = app.env.doc2path(pagename, base=False)
         binder = BINDER.format(repository=app.config.repository, page=page)
     app.add_css_file("live.css")
-    context["body"] = context["body"].replace("</h1>", f"</h1>\n{bar(start, binder)}", 1)
+    context["body"] = context["body"].replace(
+        "</h1>", f"</h1>\n{bar(start, app.config.live_edition, binder)}", 1
+    )
 
 
 def copy_live(app, error):
@@ -119,6 +125,7 @@ def copy_live(app, error):
 
 def setup(app):
     app.add_config_value("live_pages", "", "html", str)  # how much is fetched
+    app.add_config_value("live_edition", "", "html", str)  # of the scripts
     app.add_config_value("repository", "", "html", str)  # owner/name on GitHub
     app.connect("config-inited", look_for_live)
     app.connect("html-page-context", add_bar)

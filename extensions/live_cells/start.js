@@ -4,7 +4,7 @@
   const button = bar.querySelector(".live-start");
   const say = (sentence) => (bar.querySelector(".live-status").textContent = sentence);
   const root = new URL(document.documentElement.dataset.content_root, location.href);
-  const load = () => import(new URL("live/live.js", root).href);
+  const load = () => import(new URL(`live/live.js?v=${button.dataset.edition}`, root).href);
   const thrifty = navigator.connection && navigator.connection.saveData;
   let resting;
 

@@ -49,6 +49,13 @@ def name_buttons_by_their_text(page):
         icon["aria-hidden"] = "true"
 
 
+def name_downloads(page):
+    """A chapter and its assignment have files of one name."""
+    for link in page.select("a[class*=btn-download-][href*='_sources/']"):
+        *_, folder, name = link["href"].split("/")
+        link["download"] = f"assignment-{name}" if folder == "assignments" else name
+
+
 def mend_folded_cells(page):
     """`<p>` is not allowed in `<summary>`, and its label hides the visible text."""
     for summary in page.find_all("summary"):
@@ -102,6 +109,7 @@ REPAIRS = [
     drop_unused_scripts,
     keep_one_viewport,
     name_buttons_by_their_text,
+    name_downloads,
     mend_folded_cells,
     mend_bibliographies,
     number_repeated_ids,

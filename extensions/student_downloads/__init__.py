@@ -17,10 +17,10 @@ import self_checks
 from explorable import as_code
 from live_cells.hidden import needed
 from nbformat.v4 import new_code_cell, new_markdown_cell
-from pybtex.richtext import Text
 from sphinx.errors import ExtensionError
 
-from student_downloads.plain import OPTION, Book, in_plain_markdown, number_cells
+from student_downloads.plain import OPTION, in_plain_markdown, number_cells
+from student_downloads.roles import book_of
 
 CUT = "remove-cell"
 EXPLORABLE = re.compile(
@@ -88,28 +88,6 @@ def student_notebook(notebook, values):
     return notebook
 
 
-def book_of(env):
-    """Return what the roles of pages refer to."""
-    titles = {name: title.astext() for name, title in env.titles.items()}
-    figures = {
-        name: f"Fig. {'.'.join(map(str, number))}"
-        for numbers in env.toc_fignumbers.values()
-        for name, number in numbers.get("figure", {}).items()
-    }
-    labels = env.get_domain("std").labels.items()
-    places = {label: title for label, (_, _, title) in labels}
-    works = {}
-    for key, work in env.get_domain("cite").bibdata.data.entries.items():
-        names = [
-            " ".join(person.prelast_names + person.last_names) for person in work.persons["author"]
-        ]
-        names = [str(Text.from_latex(name)) for name in names]
-        who = " and ".join(names) if len(names) < 3 else f"{names[0]} et al."
-        address = f"https://doi.org/{work.fields['doi']}" if "doi" in work.fields else ""
-        works[key] = who, work.fields["year"], address or work.fields.get("url", "")
-    return Book(titles, places, figures, works)
-
-
 def offer_notebook(app, pagename, templatename, context, doctree):
     """Have the theme add the notebook to the page's download menu."""
     if doctree is not None and is_notebook(app, pagename):
@@ -131,6 +109,8 @@ def write_downloads(app, error):
             ) from key
         download = Path(app.outdir, "_sources", docname)
         jupytext.write(notebook, f"{download}.md", fmt="md:myst")
+        # The notebook stands alone: Jupyter would look for its other half, and open neither.
+        del notebook.metadata["jupytext"]
         try:
             in_plain_markdown(notebook, docname, book, Path(app.env.doc2path(docname)).parent)
         except (KeyError, ValueError) as error:

@@ -2,36 +2,32 @@
 
 import re
 from base64 import b64encode
-from dataclasses import dataclass, field
-from posixpath import dirname, join, normpath
+from html import escape
 
 from nbformat.v4 import new_markdown_cell
+
+from student_downloads.roles import said
 
 OPENS = re.compile(r"^(:{3,}|`{3,})\{([\w-]+)\}[ ]*(.*)$")
 OPTION = re.compile(r"^:([\w-]+):[ ]*(.*)$", re.MULTILINE)
 CODE = re.compile(r"^(`{3,})[^`{]*$")
-TARGET = re.compile(r"^\([\w-]+\)=$")
-DRAWING = re.compile(r"(!\[[^\]]*\])\(([^)]+\.svg)\)")
-ROLE = re.compile(r"\{([\w:-]+)\}`([^`<]+?)(?:\s*<([^>]+)>)?`")
+UNSEEN = re.compile(r"^(\([\w-]+\)=$|%)")  # places, and comments
+DRAWING = re.compile(r"!\[([^\]]*)\]\(([^)]+\.svg)\)")
+LEFT = re.compile(r"(?<!`)\{[\w:-]+\}`|:::|`{3,}.*\{")  # no other line has words for these
 
-# What a directive begins with: its title, and for a figure the alternative text.
+# What a directive begins with: its title, for a figure the alternative text, an exercise's number.
 BEGINS = dict.fromkeys(["admonition", "tab-item"], "**{}**")
-BEGINS |= {"exercise": "#### Exercise: {}", "figure": "![{1}]({0})"}
+BEGINS |= {"exercise": "#### {2}: {0}", "figure": "![{1}]({0})"}
 BEGINS |= {"solution-start": "**Solution**", "solution-end": "", "tab-set": ""}
 NEEDS = (
-    "*On your own computer this notebook needs the package `multilevel` and the data files that "
-    "it reads; the first page of the book says where to get them. In the browser both are there.*"
+    "*Opened from its page in the book (“Open as a notebook”), this notebook finds all that it "
+    "needs. Anywhere else, Colab included, install the package `multilevel`: your instructor has "
+    "it, or run `pip install .` in a copy of the book's repository.{}*"
 )
-
-
-@dataclass
-class Book:
-    """What roles refer to, in words."""
-
-    titles: dict[str, str] = field(default_factory=dict)  # of pages
-    places: dict[str, str] = field(default_factory=dict)  # titles of sections, by label
-    figures: dict[str, str] = field(default_factory=dict)  # "Fig. 1.2", by name
-    works: dict[str, tuple[str, str, str]] = field(default_factory=dict)  # who, when, where
+DATA = (
+    " It also reads data: put the files that are linked at its end into a folder `data` that lies "
+    "beside this notebook's folder."
+)
 
 
 def plain(markdown, page, book):
@@ -42,7 +38,7 @@ def plain(markdown, page, book):
     KeyError
         For what a role refers to and the book does not have.
     ValueError
-        For a directive or a role of another kind.
+        For a directive or a role of another kind, or one that is not written as those are.
     """
     written, opened, code, caption = [], [], "", ""
 
@@ -69,43 +65,18 @@ def plain(markdown, page, book):
             opened.append((fence, kind))
             if kind not in BEGINS:
                 raise ValueError(f"Nobody has said what the directive {kind!r} is in a notebook.")
-            write(BEGINS[kind].format(said(title, page, book), options.get("alt")))
+            number = book.exercises[options["label"]] if kind == "exercise" else ""
+            write(BEGINS[kind].format(said(title, page, book), options.get("alt"), number))
             write("")
             caption = f"*{book.figures[options['name']]}.* " if kind == "figure" else ""
-        elif not TARGET.match(line):
+        elif not UNSEEN.match(line):
             code = fence[1] if (fence := CODE.match(line)) else ""
-            write(line if code else caption + said(line, page, book) if line else "")
+            words = said(line, page, book)
+            if not code and LEFT.search(words):
+                raise ValueError(f"A notebook would show MyST in the line {line!r}.")
+            write(line if code else caption + words if line else "")
             caption = "" if line else caption
     return "\n".join(written).strip()
-
-
-def said(text, page, book):
-    """Return the text with every role in words."""
-    return ROLE.sub(lambda role: _in_words(*role.groups(), page, book), text)
-
-
-def _in_words(role, text, target, page, book):
-    if role == "download":
-        return f"[{text}]({target})"
-    if role == "doc":
-        return text if target else f"*{book.titles[normpath(join(dirname(page), text))]}*"
-    if role == "numref":
-        return book.figures[text]
-    if role == "ref":
-        return text if target else f"*{book.places[text]}*"
-    if role == "term":
-        return text
-    if role == "cite:t":
-        return " and ".join(_cited(key, "{} ({})", book) for key in text.split(","))
-    if role == "cite:p":
-        return f"({'; '.join(_cited(key, '{}, {}', book) for key in text.split(','))})"
-    raise ValueError(f"Nobody has said what the role {role!r} is in a notebook.")
-
-
-def _cited(key, form, book):
-    who, when, where = book.works[key.strip()]
-    text = form.format(who, when)
-    return f"[{text}]({where})" if where else text
 
 
 def in_plain_markdown(notebook, page, book, folder):
@@ -113,6 +84,11 @@ def in_plain_markdown(notebook, page, book, folder):
 
     An explorable's caption stands there already. Before the first code stands what it needs.
     Drawings, which are found from the page's folder, travel in the notebook.
+
+    Raises
+    ------
+    KeyError, ValueError
+        As `plain` does, and for a caption of a figure that has no name.
     """
     cells, number = [], ""
     for cell in notebook.cells:
@@ -120,23 +96,29 @@ def in_plain_markdown(notebook, page, book, folder):
         if cell.cell_type == "markdown":
             text = with_drawings(plain(cell.source, page, book), folder)
             cell.source, number = number + text, ""
-        elif name := cell.metadata.get("mystnb", {}).get("figure", {}).get("name"):
-            number = f"*{book.figures[name]}.* "
-            if caption := cell.metadata["mystnb"]["figure"].get("caption"):
+        elif figure := cell.metadata.get("mystnb", {}).get("figure"):
+            if "name" not in figure:
+                raise ValueError(f"The figure with this caption needs a name: {figure['caption']}")
+            number = f"*{book.figures[figure['name']]}.* "
+            if caption := figure.get("caption"):
                 cells.append(new_markdown_cell(number + said(caption, page, book)))
                 number = ""
-    first = next(place for place, cell in enumerate(cells) if cell.cell_type == "code")
-    cells.insert(first, new_markdown_cell(NEEDS))
+    code = [place for place, cell in enumerate(cells) if cell.cell_type == "code"]
+    data = DATA if any("../data" in cells[place].source for place in code) else ""
+    cells.insert(code[0], new_markdown_cell(NEEDS.format(data)))
     notebook.cells = cells
     number_cells(notebook)
 
 
 def with_drawings(markdown, folder):
-    """Put drawings into the text itself; JupyterLab shows no SVG among a cell's attachments."""
+    """Put drawings into the text itself; JupyterLab shows no SVG among a cell's attachments.
+
+    As HTML: Markdown in VS Code takes no address of this kind.
+    """
 
     def inside(drawing):
         data = b64encode((folder / drawing[2]).read_bytes()).decode()
-        return f"{drawing[1]}(data:image/svg+xml;base64,{data})"
+        return f'<img alt="{escape(drawing[1])}" src="data:image/svg+xml;base64,{data}">'
 
     return DRAWING.sub(inside, markdown)
 

@@ -42,6 +42,8 @@ def install(wheel, digest):
     request = js.XMLHttpRequest.new()
     request.open("GET", pyodide_js.lockfileBaseUrl + wheel, False)
     request.responseType = "arraybuffer"
+    # It is asked for without its hash: the browser may have kept that of another edition.
+    request.setRequestHeader("Cache-Control", "no-cache")
     try:
         request.send()
     except Exception as error:

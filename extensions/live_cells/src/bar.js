@@ -18,8 +18,8 @@ export class Bar {
     this.counted.className = "live-counted";
     this.buttons = {
       runAll: this.#button("Run all", act.runAll),
+      cancel: this.#button("Cancel", act.cancel), // takes the place, and the focus, of "Run all"
       restart: this.#button("Restart", act.restart),
-      cancel: this.#button("Cancel", act.cancel),
     };
     this.status.before(...Object.values(this.buttons), this.progress, this.counted);
     this.status.after(KEYS);
@@ -42,10 +42,10 @@ export class Bar {
   show(state) {
     const focused = document.activeElement;
     const busy = state === "loading" || state === "running";
-    const started = state === "open" || state === "running";
     this.box.dataset.state = state;
     this.start.hidden = state !== "closed";
-    this.buttons.runAll.hidden = this.buttons.restart.hidden = !started;
+    this.buttons.runAll.hidden = state !== "open";
+    this.buttons.restart.hidden = state !== "open" && state !== "running";
     this.buttons.cancel.hidden = this.progress.hidden = this.counted.hidden = !busy;
     this.counted.textContent = "";
     this.progress.removeAttribute("value"); // until something is counted, it only moves

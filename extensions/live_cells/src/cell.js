@@ -29,6 +29,7 @@ export class Cell {
     this.number = number;
     this.input = input;
     this.code = input.querySelector("pre").textContent.replace(/\n$/, "");
+    this.written = this.code; // what stood in the editor when it was closed
     this.setup = box.dataset.setup ?? "";
     this.output = box.querySelector(".cell_output");
     const images = this.output?.querySelectorAll("img") ?? [];
@@ -41,7 +42,7 @@ export class Cell {
   }
 
   get source() {
-    return this.editor?.state.doc.toString() ?? this.code;
+    return this.editor?.state.doc.toString() ?? this.written;
   }
 
   get edited() {
@@ -54,7 +55,7 @@ export class Cell {
     frame.className = "live-editor highlight";
     this.runButton = button("Run", `Run ${this.name}`, this.run);
     this.resetButton = button("Reset", `Reset the code of ${this.name}`, () => this.reset());
-    this.resetButton.disabled = true;
+    this.resetButton.disabled = !this.edited;
     this.says = document.createElement("span");
     const tools = document.createElement("div");
     tools.className = "live-tools";
@@ -62,7 +63,7 @@ export class Cell {
     this.input.replaceChildren(frame, tools);
     this.editor = createEditor({
       parent: frame,
-      source: this.code,
+      source: this.written,
       label: `Code of ${this.name}`,
       described: KEYS.id,
       run: this.run,
@@ -73,6 +74,7 @@ export class Cell {
 
   // Give the page back as it was built, when Python has not started: no cell has run then.
   close() {
+    this.written = this.source;
     this.editor.destroy();
     this.editor = undefined;
     this.input.replaceChildren(...this.original);

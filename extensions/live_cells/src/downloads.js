@@ -56,7 +56,8 @@ export class Downloads {
     for (const cache of ["force-cache", "reload"]) {
       const file = await this.#read(path, cache);
       if (!crypto.subtle || (await hashOf(file)) === sha256) return file;
-      this.received -= gzip;
+      this.received -= (file.byteLength * gzip) / bytes;
+      await (await self.caches?.open("book"))?.delete(this.address(path));
     }
     throw Error(`damaged: ${path}`);
   }
@@ -74,13 +75,15 @@ export class Downloads {
     return new Blob(parts).arrayBuffer();
   }
 
-  // Have the service worker's store hold what is needed, and nothing of an older book.
+  // Have the service worker's store hold what is needed, and nothing of an older edition of the book.
+  // The store is that of all books of this origin.
   async keep() {
     if (!self.caches) return;
     const store = await caches.open("book");
     const wanted = new Set([...this.files.keys()].map((path) => this.address(path)));
     for (const { url } of await store.keys())
-      if (url.includes("?sha256=") && !wanted.has(url)) await store.delete(url);
+      if (url.startsWith(this.base) && url.includes("?sha256=") && !wanted.has(url))
+        await store.delete(url);
     for (const url of wanted)
       if (!(await store.match(url))) await store.add(new Request(url, { cache: "force-cache" }));
     // these have no hash and came before the service worker was there

@@ -6,7 +6,7 @@ export function explain(reason) {
   if (reason === "missing")
     return "A file that Python needs is missing on this site. Please tell the authors.";
   if (/damaged/.test(reason)) return "A file arrived damaged. Please try again.";
-  if (navigator.onLine === false || /fetch|network|load failed/i.test(reason))
+  if (navigator.onLine === false || /fetch|network|load failed|error in (input|body) stream/i.test(reason))
     return "Python could not be fetched from this site. Check your connection and try again.";
   return `Python stopped (${reason.split("\n")[0]}).`;
 }

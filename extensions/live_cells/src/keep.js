@@ -1,5 +1,7 @@
 // After its first run a page opens without a network too.
 
+import { WORKER } from "./session.js";
+
 // `root` is the address of the book.
 export async function keepPage(root) {
   const { serviceWorker } = navigator;
@@ -13,6 +15,6 @@ export async function keepPage(root) {
     await new Promise((done) => (serviceWorker.oncontrollerchange = done));
   // These came before the service worker was there: it keeps what passes it.
   const came = performance.getEntriesByType("resource").map(({ name }) => name);
-  const urls = new Set([location.href.split("#")[0], `${root}live/worker.js`, ...came]);
+  const urls = new Set([location.href.split("#")[0], WORKER, ...came]);
   for (const url of urls) if (url.startsWith(root)) await fetch(url).catch(() => {});
 }

@@ -6,8 +6,7 @@ import { explain } from "./failures.js";
 import { keepPage } from "./keep.js";
 import { Session } from "./session.js";
 
-const BASE = new URL(".", import.meta.url).href; // the folder live/ of the site
-const ROOT = new URL("..", BASE).href;
+const ROOT = new URL("..", import.meta.url).href; // of the book: this script lies in its folder live/
 const FOLDER = new URL(".", location).href.slice(ROOT.length); // of the page: its data are ../data
 const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 
@@ -22,7 +21,7 @@ let running; // the cell that runs now
 let working = false; // whether somebody is at the queue
 let hasStarted = false; // from then on the editors stay, whatever happens
 
-const session = new Session(BASE, {
+const session = new Session({
   stage: (stage) => bar.say(`${stage} …`),
   progress(received, total) {
     if (bar.state !== "loading") return;
@@ -62,9 +61,10 @@ function emptyQueue() {
   queue = [];
 }
 
+// With Python go the names that the cells have made: none of them has run.
 function end() {
-  emptyQueue();
-  running?.mark("");
+  queue = [];
+  cells.forEach((cell) => cell.mark(""));
   session.end();
 }
 
@@ -89,7 +89,6 @@ function cancel() {
 
 function restart() {
   end();
-  cells.forEach((cell) => cell.mark(""));
   start();
 }
 

@@ -5,17 +5,24 @@ const KEPT = "book";
 const SCOPE = self.registration.scope; // the address of the book
 // An address with a hash never changes. The worker that runs Python puts it into the store.
 const hasHash = (request) => request.url.includes("?sha256=");
-const stored = (request) => caches.match(request, { ignoreSearch: !hasHash(request) });
+// Scripts and style sheets carry their edition: better that of the page than another.
+const stored = async (request) =>
+  (await caches.match(request)) ?? caches.match(request, { ignoreSearch: !hasHash(request) });
+
+// Put it into the store, in place of other editions of the same file.
+async function keep(request, response) {
+  const store = await caches.open(KEPT);
+  await store.put(request, response);
+  for (const other of await store.keys(request, { ignoreSearch: true }))
+    if (other.url !== request.url && !hasHash(other)) await store.delete(other);
+}
 
 async function fetched(request) {
   const response = await fetch(request);
   // JupyterLite asks for the same wheels without their hashes: to keep them once is enough
-  const isWheel = request.url.startsWith(`${SCOPE}live/pyodide/`);
-  if (response.status === 200 && !hasHash(request) && !(isWheel && (await stored(request)))) {
-    const copy = response.clone();
-    const store = await caches.open(KEPT);
-    store.put(request, copy).catch(() => {}); // a full disk only means no page without a network
-  }
+  const old = await stored(request);
+  if (response.status === 200 && !hasHash(request) && !(old && hasHash(old)))
+    keep(request, response.clone()).catch(() => {}); // a full disk only means no page without a network
   return response;
 }
 

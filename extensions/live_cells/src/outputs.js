@@ -58,7 +58,6 @@ function imageSource(kind, data) {
 function asImage(kind, data, frames, edited) {
   const frame = frames.shift() ?? new Image();
   const image = frame.matches("img") ? frame : frame.querySelector("img");
-  if (image.src.startsWith("blob:")) URL.revokeObjectURL(image.src);
   image.src = imageSource(kind, data);
   image.dataset.alt ??= image.alt;
   const original = image.dataset.alt;
@@ -70,6 +69,7 @@ function asImage(kind, data, frames, edited) {
 
 // Show the outputs, pairs of kind and text, in a box. `frames` are the built page's figures.
 export function show(box, outputs, frames, edited) {
+  for (const { src } of box.querySelectorAll("img[src^='blob:']")) URL.revokeObjectURL(src);
   const left = [...frames];
   const made = outputs.map(([kind, data]) => {
     if (kind === "text/html") return asHtml(data);

@@ -22,7 +22,7 @@ SHOWN_AS = {  # what a page prefers, best first
     "_repr_svg_": "image/svg+xml",
     "_repr_png_": "image/png",
 }
-_outputs = []
+_outputs = []  # pairs of kind and text; of what is printed, the pieces
 
 
 class _Stream(io.TextIOBase):
@@ -32,9 +32,9 @@ class _Stream(io.TextIOBase):
         self.kind = kind
 
     def write(self, text):
-        if _outputs and _outputs[-1][0] == self.kind:
-            text = _outputs.pop()[1] + text
-        _outputs.append((self.kind, text))
+        if not (_outputs and _outputs[-1][0] == self.kind):
+            _outputs.append((self.kind, []))
+        _outputs[-1][1].append(text)
         return len(text)
 
 
@@ -121,7 +121,8 @@ def run(source, name):
         except BaseException as error:  # `exit()` and an interrupt end a cell, not Python
             failed = True
             _outputs.append(("error", _explain(error, name)))
-    return json.dumps({"outputs": _outputs, "failed": failed})
+    outputs = [(kind, said if isinstance(said, str) else "".join(said)) for kind, said in _outputs]
+    return json.dumps({"outputs": outputs, "failed": failed})
 
 
 def _no_input(*_):

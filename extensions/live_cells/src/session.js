@@ -1,9 +1,11 @@
 // Python as the page sees it: started once, asked to run one cell after the other, ended at will.
 
+// Of the edition of this script.
+export const WORKER = new URL(`worker.js${new URL(import.meta.url).search}`, import.meta.url).href;
+
 export class Session {
   // `on` has the functions stage(text), progress(received, total), ready(figures), failed(reason).
-  constructor(base, on) {
-    this.base = base;
+  constructor(on) {
     this.on = on;
     this.waiting = new Map(); // id of a run → who waits for it
     this.runs = 0;
@@ -11,7 +13,7 @@ export class Session {
 
   #worker() {
     if (this.worker) return this.worker;
-    this.worker = new Worker(`${this.base}worker.js`);
+    this.worker = new Worker(WORKER);
     this.worker.onmessage = ({ data }) => this[`_${data.is}`](data);
     this.worker.onerror = (event) => this._failed({ reason: event.message ?? "worker not fetched" });
     return this.worker;

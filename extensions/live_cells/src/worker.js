@@ -80,7 +80,11 @@ async function start(folder) {
 }
 
 const does = {
-  download: () => void download().catch(() => (fetching = undefined)), // tried again at the start
+  // what fails is tried again at the start
+  download: () =>
+    void download()
+      .then(() => downloads.all())
+      .catch(() => (fetching = undefined)),
   start: ({ folder }) => start(folder),
   run: ({ id, source, name }) => tell("ran", { id, ...JSON.parse(cells.run(source, name)) }),
 };

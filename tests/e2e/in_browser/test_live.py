@@ -21,7 +21,8 @@ KEPT = """async () => {
   const own = ["live.js", "worker.js", "data.json", "pyodide/pyodide.js"];
   const ends = [...files, location.pathname, ...own.map((name) => `/live/${name}`)];
   for (let missing = ends; missing.length || !navigator.serviceWorker.controller; ) {
-    const kept = (await (await caches.open("book")).keys()).map((request) => request.url);
+    const store = await (await caches.open("book")).keys();
+    const kept = store.map(({ url }) => url.split("?v=")[0]); // whatever the edition of a script
     missing = ends.filter((end) => !kept.some((url) => url.endsWith(end)));
     await new Promise((done) => setTimeout(done, 100));
   }
@@ -109,6 +110,19 @@ def test_a_figure_of_changed_code_says_so_in_its_description(first):
     cell.get_by_role("button", name="Reset").click()
 
 
+def test_a_figure_that_is_replaced_is_freed(first):
+    cell = first.cell(TABLE)
+    image = cell.locator("img")
+    first.write(cell, "import matplotlib.pyplot as plt\nplt.figure();")
+    first.page.keyboard.press("Shift+Enter")
+    expect(image).to_have_attribute("src", re.compile("^blob:"), timeout=MINUTE)
+    before = image.get_attribute("src")
+    first.page.keyboard.press("Shift+Enter")
+    expect(image).not_to_have_attribute("src", before, timeout=MINUTE)
+    assert not first.page.evaluate("url => fetch(url).then(() => true, () => false)", before)
+    cell.get_by_role("button", name="Reset").click()
+
+
 def test_the_keyboard_alone_edits_runs_and_leaves_a_cell(first):
     cell = first.cell(TABLE)
     first.write(cell, "if True:\n")
@@ -128,8 +142,9 @@ def test_the_keyboard_alone_edits_runs_and_leaves_a_cell(first):
 def test_a_package_that_few_readers_need_comes_with_its_import(first):
     cell = first.cell(TABLE)
     first.write(cell, "import seaborn\nprint(seaborn.__version__)")
-    with first.page.context.expect_event("request", lambda r: "seaborn_later" in r.url):
+    with first.page.context.expect_event("request", lambda r: "seaborn_later" in r.url) as asked:
         first.page.keyboard.press("Shift+Enter")
+    assert asked.value.headers["cache-control"] == "no-cache"
     expect(cell.locator(".cell_output")).to_have_text("0.13.2", timeout=MINUTE)
     cell.get_by_role("button", name="Reset").click()
 
@@ -168,6 +183,17 @@ def test_restart_ends_a_loop_that_never_ends(first):
     expect(cell.locator("table")).to_be_visible(timeout=MINUTE)
 
 
+def test_after_python_has_crashed_the_cells_above_run_again(first):
+    cell = first.cell(TABLE)
+    first.write(cell, "import js\njs.eval('setTimeout(() => { throw Error(1) })')")
+    first.run_all()
+    expect(first.status).to_contain_text("Restart starts Python again.", timeout=MINUTE)
+    assert {cell["state"] for cell in first.read()} == {""}
+    cell.get_by_role("button", name="Reset").click()
+    cell.get_by_role("button", name="Run cell 2").click()
+    expect(cell.locator("table")).to_be_visible(timeout=MINUTE)
+
+
 def test_cancel_keeps_the_cells_that_wait_from_running(first):
     cell = first.cell(TABLE)
     first.write(cell, "import time\ntime.sleep(2)")
@@ -176,6 +202,18 @@ def test_cancel_keeps_the_cells_that_wait_from_running(first):
     first.press("Cancel")
     first.wait()
     assert [c["state"] for c in first.read()][:3] == ["done", "done", ""]
+    cell.get_by_role("button", name="Reset").click()
+
+
+def test_while_cells_run_cancel_has_the_place_and_the_focus_of_run_all(first):
+    cell = first.cell(TABLE)
+    first.write(cell, "import time\ntime.sleep(2)")
+    run_all = first.bar.get_by_role("button", name="Run all")
+    run_all.press("Enter")
+    expect(first.bar.get_by_role("button", name="Cancel")).to_be_focused()
+    expect(run_all).to_be_hidden()
+    first.wait()
+    expect(run_all).to_be_focused()
     cell.get_by_role("button", name="Reset").click()
 
 
@@ -234,15 +272,28 @@ def test_resting_on_the_button_fetches_python_but_does_not_start_it(browser, liv
     assert len([url for url in seen if "scipy-" in url]) == 1
 
 
-def test_what_fails_before_the_button_is_pressed_is_not_spoken_of(browser, live_site, site_url):
+@pytest.mark.parametrize("files", ["**/live/worker.js*", "**/pandas-*"])
+def test_what_fails_before_the_button_is_pressed_is_not_spoken_of(
+    browser, live_site, site_url, files
+):
     with opened(browser, site_url, FIRST) as live:
-        live.page.context.route("**/live/worker.js", lambda route: route.abort())
-        with live.page.expect_event("requestfailed"):
+        live.page.context.route(files, lambda route: route.abort())
+        with live.page.context.expect_event("requestfailed"):
             live.bar.get_by_role("button").hover()
         assert live.status.inner_text() == ""
-        live.page.context.unroute("**/live/worker.js")
+        live.page.context.unroute(files)
         live.press("Edit and run this page")
-        expect(live.status).to_have_text("Starting Python …", timeout=MINUTE)
+        expect(live.status).to_have_text("Unpacking the packages …", timeout=MINUTE)
+
+
+def test_the_page_and_its_worker_are_asked_for_in_one_edition(browser, live_site, site_url):
+    seen = []
+    with opened(browser, site_url, FIRST, seen) as live:
+        edition = live.bar.get_by_role("button").get_attribute("data-edition")
+        live.press("Edit and run this page")
+        live.wait("loading")
+    scripts = [url.split("/")[-1] for url in seen if re.search(r"/live/\w+\.js(\?|$)", url)]
+    assert scripts == [f"live.js?v={edition}", f"worker.js?v={edition}"]
 
 
 def intact(live, built):
@@ -267,6 +318,19 @@ def test_loading_can_be_cancelled(browser, live_site, site_url):
         assert intact(live, built)
 
 
+def test_what_was_typed_while_python_loads_comes_back(browser, live_site, site_url):
+    with opened(browser, site_url, FIRST) as live:
+        cell = live.cell(TABLE)
+        live.press("Edit and run this page")
+        live.write(cell, "typed = 1")
+        live.press("Cancel")
+        expect(cell).to_contain_text(TABLE)
+        live.press("Edit and run this page")
+        assert live.code(cell) == "typed = 1"
+        cell.get_by_role("button", name="Reset").click()
+        assert TABLE in live.code(cell)
+
+
 NOT_FETCHED = "could not be fetched from this site. Check your connection"
 OLD = "delete globalThis.WebAssembly"
 FULL = "WebAssembly.Memory = function () { throw new RangeError('could not allocate memory'); };\n"
@@ -288,6 +352,13 @@ def without_memory(route, site):
     route.fulfill(body=code, content_type="text/javascript")
 
 
+# What Firefox says when a download breaks off.
+def with_a_break(route, _):
+    failed = "{ is: 'failed', reason: 'TypeError: Error in input stream' }"
+    code = f"self.onmessage = () => self.postMessage({failed});"
+    route.fulfill(body=code, content_type="text/javascript")
+
+
 def with_damage(route, _):
     route.fulfill(body=b"PK")
 
@@ -303,14 +374,27 @@ def with_nothing(route, _):
 @pytest.mark.parametrize(
     ("files", "answer", "sentence"),
     [
-        ("**/live/worker.js", without_memory, "This device has too little free memory for Python."),
+        (
+            "**/live/worker.js*",
+            without_memory,
+            "This device has too little free memory for Python.",
+        ),
         ("**/pandas-*", with_404, "A file that Python needs is missing"),
         ("**/pandas-*", with_nothing, NOT_FETCHED),
         ("**/pandas-*", with_damage, "A file arrived damaged."),
-        ("**/live/live.js", with_nothing, NOT_FETCHED),
-        ("**/live/worker.js", with_nothing, NOT_FETCHED),
+        ("**/live/live.js*", with_nothing, NOT_FETCHED),
+        ("**/live/worker.js*", with_nothing, NOT_FETCHED),
+        ("**/live/worker.js*", with_a_break, NOT_FETCHED),
     ],
-    ids=["no memory", "a missing file", "no network", "a damaged file", "no editors", "no worker"],
+    ids=[
+        "no memory",
+        "a missing file",
+        "no network",
+        "a damaged file",
+        "no editors",
+        "no worker",
+        "a break",
+    ],
 )
 def test_what_keeps_python_from_starting_is_said_and_the_page_stays(
     browser, live_site, site_url, files, answer, sentence
