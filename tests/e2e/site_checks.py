@@ -18,13 +18,14 @@ SITE = Path(__file__).parents[2] / "_build" / "html"
 SUB_PATH = "/book/"  # as on GitHub Pages, so that an address from the root is found out
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf8")
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-# What is folded on arrival is checked as well.
+# What is folded on arrival is checked as well, and the button that appears when one scrolls back.
 UNFOLD = """async () => {
   document.querySelectorAll("details").forEach((details) => (details.open = true));
   document.querySelectorAll(".toggle-button.toggle-button-hidden").forEach((b) => b.click());
   const tabs = document.createElement("style");
   tabs.textContent = ".sd-tab-content { display: block !important; order: 2; }";
   document.head.append(tabs);
+  document.getElementById("pst-back-to-top")?.style.setProperty("display", "block");
   await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
   document.getAnimations().forEach((fade) => fade.cancel()); // half faded in, words are too faint
 }"""

@@ -13,6 +13,7 @@ globalThis.XMLHttpRequest = class {
   open(method, url) {
     this.url = url;
   }
+  setRequestHeader() {} // a file has none
   send() {
     fetched.push(this.url.split("/").at(-1));
     this.response = new Uint8Array(readFileSync(this.url)).buffer;
